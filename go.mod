@@ -1,0 +1,3 @@
+module github.com/gustcloud/gust
+
+go 1.26.0
