@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"slices"
+	"unsafe"
+)
+
+// GoType gives the codecs typed access to a Go structure, slice or map behind an unsafe pointer, which keeps allocation
+// and garbage collection exact without reflection. It is implemented by StructOf, SliceOf and MapOf only.
+type GoType interface {
+	alloc() unsafe.Pointer // a new zero value
+}
+
+// StructOf is the GoType of structure T.
+type StructOf[T any] struct{}
+
+// SliceOf is the GoType of []T.
+type SliceOf[T any] struct{}
+
+// MapOf is the GoType of map[string]V.
+type MapOf[V any] struct{}
+
+type structType interface {
+	GoType
+	box(p unsafe.Pointer) any                // p as *T
+	unbox(v any) (p unsafe.Pointer, ok bool) // v must be a *T that is not nil
+}
+
+type sliceType interface {
+	GoType
+	length(p unsafe.Pointer) int
+	absent(p unsafe.Pointer) bool
+	empty(p unsafe.Pointer)                    // sets an empty, present slice
+	at(p unsafe.Pointer, i int) unsafe.Pointer // i must be in range
+	extend(p unsafe.Pointer) unsafe.Pointer    // appends a zero element; valid until the next extend
+	drop(p unsafe.Pointer)                     // removes the last element
+}
+
+type mapType interface {
+	GoType
+	length(p unsafe.Pointer) int
+	absent(p unsafe.Pointer) bool
+	empty(p unsafe.Pointer)
+	keys(p unsafe.Pointer) []string                       // sorted
+	scratch() unsafe.Pointer                              // room for one value
+	load(p unsafe.Pointer, key string, v unsafe.Pointer)  // copies the value at key to v
+	store(p unsafe.Pointer, key string, v unsafe.Pointer) // copies v into the map and clears v
+}
+
+var (
+	_ structType = StructOf[int]{}
+	_ sliceType  = SliceOf[int]{}
+	_ mapType    = MapOf[int]{}
+)
+
+func (StructOf[T]) alloc() unsafe.Pointer { return unsafe.Pointer(new(T)) }
+
+func (StructOf[T]) box(p unsafe.Pointer) any { return (*T)(p) }
+
+func (StructOf[T]) unbox(v any) (unsafe.Pointer, bool) {
+	p, ok := v.(*T)
+	return unsafe.Pointer(p), ok && p != nil
+}
+
+func (SliceOf[T]) alloc() unsafe.Pointer { return unsafe.Pointer(new([]T)) }
+
+func (SliceOf[T]) length(p unsafe.Pointer) int { return len(*(*[]T)(p)) }
+
+func (SliceOf[T]) absent(p unsafe.Pointer) bool { return *(*[]T)(p) == nil }
+
+func (SliceOf[T]) empty(p unsafe.Pointer) { *(*[]T)(p) = []T{} }
+
+func (SliceOf[T]) at(p unsafe.Pointer, i int) unsafe.Pointer {
+	return unsafe.Pointer(&(*(*[]T)(p))[i])
+}
+
+func (SliceOf[T]) extend(p unsafe.Pointer) unsafe.Pointer {
+	s := (*[]T)(p)
+	var zero T
+	*s = append(*s, zero)
+	return unsafe.Pointer(&(*s)[len(*s)-1])
+}
+
+func (SliceOf[T]) drop(p unsafe.Pointer) {
+	s := (*[]T)(p)
+	*s = (*s)[:len(*s)-1]
+}
+
+func (MapOf[V]) alloc() unsafe.Pointer { return unsafe.Pointer(new(map[string]V)) }
+
+func (MapOf[V]) length(p unsafe.Pointer) int { return len(*(*map[string]V)(p)) }
+
+func (MapOf[V]) absent(p unsafe.Pointer) bool { return *(*map[string]V)(p) == nil }
+
+func (MapOf[V]) empty(p unsafe.Pointer) { *(*map[string]V)(p) = make(map[string]V) }
+
+func (MapOf[V]) keys(p unsafe.Pointer) []string {
+	m := *(*map[string]V)(p)
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (MapOf[V]) scratch() unsafe.Pointer { return unsafe.Pointer(new(V)) }
+
+func (MapOf[V]) load(p unsafe.Pointer, key string, v unsafe.Pointer) {
+	*(*V)(v) = (*(*map[string]V)(p))[key]
+}
+
+func (MapOf[V]) store(p unsafe.Pointer, key string, v unsafe.Pointer) {
+	(*(*map[string]V)(p))[key] = *(*V)(v)
+	var zero V
+	*(*V)(v) = zero
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import "sync"
+
+// The Go mapping, which tools/apigen implements and the codecs rely on. "Value position" means an element of a list or a
+// value of a map; "member" a field of a structure.
+//
+//	model                     member, required or in an error   member, optional        value position
+//	string, enum              string                            *string                 string
+//	integer (byte, short)     int32                             *int32                  int32
+//	long                      int64                             *int64                  int64
+//	float / double            float32 / float64                 *float32 / *float64     float32 / float64
+//	boolean                   bool                              *bool                   bool
+//	timestamp                 time.Time, zero = absent          the same                time.Time
+//	blob                      []byte, nil = absent              the same                []byte
+//	document                  json.RawMessage, nil = absent     the same                json.RawMessage
+//	list                      []E, nil = absent, empty = []     the same                []E
+//	map                       map[string]E, nil = absent        the same                map[string]E
+//	structure                 *S, nil = absent                  the same                S (not a pointer)
+//	union                     *U; U is a struct whose members are all optional          U
+//	streaming blob, input     io.Reader                         the same                -
+//	streaming blob, output    io.ReadCloser                     the same                -
+//	event stream, output      iter.Seq2[Event, error]           the same                -
+//
+// More rules:
+//   - An enum is a plain Go string; its values are untyped string constants (RuntimePython312 = "python3.12"). Map keys are
+//     plain strings even where the model has an enum.
+//   - The Go name of a member is its model name with the first letter in upper case: message -> Message, QueueUrl -> QueueUrl.
+//     Field.Name keeps the model's spelling.
+//   - "In an error" covers string members only: a handler writes &api.QueueDoesNotExist{Message: "..."}. An empty string
+//     there is absent.
+//   - Each error shape E is a struct with `Error() string` (code, colon, space, message) and `WireType() (*wire.Schema, wire.Ref)`
+//     on *E, so *E is a wire.APIError. Handlers return pointers.
+//   - An operation without input (output) in the model gets a generated empty struct <Operation>Input (<Operation>Output) and
+//     NoInput (NoOutput) is set: every method has the form M(ctx, *In) (*Out, error).
+//   - Required of a model is Required here for inputs and outputs alike; only decoding a request enforces it.
+//   - Types of one service refer to each other by index (Ref) in Schema.Types, so the table is static data without
+//     initialisation cycles. Types[0] is the zero Type and stands for "none".
+//
+// A generated table looks like
+//
+//	var schema = wire.Schema{ID: "sqs", Protocols: []wire.ProtocolID{wire.ProtocolJSON, wire.ProtocolQuery}, ...
+//		Types: []wire.Type{
+//			{},
+//			{Name: "String", Kind: wire.KindString},
+//			{Name: "SendMessageRequest", Kind: wire.KindStruct, Go: wire.StructOf[SendMessageRequest]{}, Fields: []wire.Field{
+//				{Name: "QueueUrl", Off: unsafe.Offsetof(SendMessageRequest{}.QueueUrl), Type: 1, Flags: wire.Required},
+//				{Name: "DelaySeconds", Off: unsafe.Offsetof(SendMessageRequest{}.DelaySeconds), Type: 3, Flags: wire.Pointer},
+//			}},
+//			{Name: "StringList", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: 1},
+//			{Name: "TagMap", Kind: wire.KindMap, Go: wire.MapOf[string]{}, Elem: 1},
+//			{Name: "QueueDoesNotExist", Kind: wire.KindStruct, Go: wire.StructOf[QueueDoesNotExist]{}, Error: &wire.ErrorInfo{...}, Fields: ...},
+//		},
+//		Operations: []wire.Operation{{Name: "SendMessage", Method: "POST", URI: "/", Input: 2, Output: 9}},
+//		Missing: []wire.Route{{Name: "StartMessageMoveTask", Method: "POST", URI: "/"}},
+//	}
+
+// Ref is the index of a Type in its Schema's Types. 0 is none.
+type Ref uint32
+
+// Kind says how a type is represented in Go and on the wire.
+type Kind uint8
+
+// The kinds. KindStream is a blob that is not held in memory, KindEvents an event stream.
+const (
+	KindNone Kind = iota
+	KindStruct
+	KindUnion
+	KindList
+	KindMap
+	KindString
+	KindInt32
+	KindInt64
+	KindFloat32
+	KindFloat64
+	KindBool
+	KindBlob
+	KindTime
+	KindDocument
+	KindStream
+	KindEvents
+)
+
+// TimeFormat is the text form of a timestamp. TimeDefault is the protocol's own for the place: JSON and CBOR bodies epoch
+// seconds, XML, form and query strings ISO 8601, headers RFC 822 (IMF-fixdate).
+type TimeFormat uint8
+
+// The timestamp formats of the models: timestampFormat unixTimestamp, iso8601, rfc822.
+const (
+	TimeDefault TimeFormat = iota
+	TimeEpoch
+	TimeISO8601
+	TimeRFC822
+)
+
+// Location is where in an HTTP message a member stands (rest protocols only; others put everything into the body).
+type Location uint8
+
+// The locations: C2J "location", and "payload" of the structure for InPayload.
+const (
+	InBody    Location = iota // a member of the body document
+	InURI                     // label of the URI, Wire is its name
+	InQuery                   // query parameter Wire; a map member is all remaining parameters
+	InHeader                  // header Wire
+	InHeaders                 // headers with prefix Wire into a map
+	InStatus                  // HTTP status of the response
+	InPayload                 // the whole body
+)
+
+// FieldFlags are the boolean traits of a member.
+type FieldFlags uint16
+
+// The traits of members.
+const (
+	Required         FieldFlags = 1 << iota // in the structure's "required"
+	Pointer                                 // the Go field is *T (scalars only; structures are always pointers)
+	Flattened                               // "flattened" at the member
+	XMLAttribute                            // "xmlAttribute"
+	IdempotencyToken                        // "idempotencyToken"
+	Sensitive                               // "sensitive" at the member or its shape: never log
+	HostLabel                               // "hostLabel"
+	JSONValue                               // "jsonvalue": a string that holds JSON, in base64 inside headers
+	EventPayload                            // "eventpayload"
+	EventHeader                             // "eventheader"
+)
+
+// XMLNamespace is an xmlNamespace trait.
+type XMLNamespace struct {
+	URI    string
+	Prefix string // "" for the default namespace
+}
+
+// Field is a member of a structure or union, in the model's order.
+type Field struct {
+	Name      string // in the model
+	Wire      string // locationName; "" means Name
+	Off       uintptr
+	Type      Ref
+	Flags     FieldFlags
+	Loc       Location
+	Time      TimeFormat    // timestampFormat at the member; TimeDefault: the type's
+	QueryName string        // "queryName" (ec2); "" for none
+	Namespace *XMLNamespace // "xmlNamespace" at the member; nil for none
+	AltWire   string        // a second name accepted on input, from the overlay (SQS query lists); "" for none
+}
+
+// Constraints are the value rules of a type. Numbers are text as in the model: it is printed in messages.
+type Constraints struct {
+	Min, Max string   // length (string, blob), size (list, map) or value (numbers); "" for none
+	Pattern  string   // as in the model (Java syntax); "" for none
+	RE2      string   // overlay: the same for Go's regexp, where Pattern does not translate mechanically; "-" for "do not check"
+	Enum     []string // in the model's order
+}
+
+// ErrorInfo are the traits of an error shape.
+type ErrorInfo struct {
+	Code      string // as on the wire: "error.code" of the model, else the shape's name
+	Status    int    // HTTP status; 0: 400 for the sender's fault, 500 otherwise
+	Sender    bool   // the caller is to blame (Type Sender / Client)
+	QueryCode string // awsQueryError code for query-compatible services; "" means Code
+	Message   string // model name of the member that is the message; "" when there is none
+}
+
+// Type is one shape.
+type Type struct {
+	Name string // in the model
+	Kind Kind
+	Go   GoType // StructOf, SliceOf or MapOf for structures, unions, lists, maps; nil for others
+
+	Fields []Field // structures and unions
+
+	Elem     Ref    // lists: element, maps: value
+	Key      Ref    // maps: key (a string; its constraints apply)
+	ElemName string // locationName of a list's member ("" means "member") or a map's value ("" means "value")
+	KeyName  string // locationName of a map's key; "" means "key"
+
+	Flattened     bool          // "flattened" at the list or map
+	Sparse        bool          // a list or map that may hold null
+	Time          TimeFormat    // "timestampFormat" of the shape
+	Wire          string        // "locationName" of the shape (XML root); "" means Name
+	Namespace     *XMLNamespace // "xmlNamespace" of the shape
+	ElemNamespace *XMLNamespace // of a list's member or a map's value
+	KeyNamespace  *XMLNamespace // of a map's key
+	Rules         *Constraints  // nil for none
+	Error         *ErrorInfo    // error shapes only
+}
+
+// Route is the HTTP form of an operation: what an unimplemented one is recognised by.
+type Route struct {
+	Name   string
+	Method string // "POST"
+	URI    string // as in the model: "/2015-03-31/functions/{FunctionName}/code", "/{Bucket}/{Key+}?uploads"
+}
+
+// Operation is one implemented operation. Its index in Schema.Operations is what Service.Invoke takes.
+type Operation struct {
+	Name            string
+	Method          string
+	URI             string
+	Status          int // of success; 0 means 200
+	Input           Ref
+	Output          Ref
+	NoInput         bool   // the model has no input shape: Input is a generated empty structure
+	NoOutput        bool   // the same for Output
+	Errors          []Ref  // modelled errors
+	NoAuth          bool   // "authtype": "none"
+	HostPrefix      string // "endpoint.hostPrefix"
+	ResultWrapper   string // query: "resultWrapper"; "" for none
+	InputName       string // rest-xml: locationName of the input; "" for none
+	InputNamespace  *XMLNamespace
+	MaxBody         int64 // cap of the request body in bytes, decompressed; 0 means the schema's
+	UnsignedPayload bool  // "unsignedPayload" / "authtype": "v4-unsigned-body"
+}
+
+// ProtocolID names a wire protocol as the models do.
+type ProtocolID string
+
+// The protocols.
+const (
+	ProtocolJSON     ProtocolID = "json"
+	ProtocolRESTJSON ProtocolID = "rest-json"
+	ProtocolQuery    ProtocolID = "query"
+	ProtocolEC2      ProtocolID = "ec2"
+	ProtocolRESTXML  ProtocolID = "rest-xml"
+	ProtocolCBOR     ProtocolID = "smithy-rpc-v2-cbor"
+)
+
+// Schema is the static table of one service. Generated code declares it as a package variable and hands out its address;
+// only the unexported part changes, once, at the first use.
+type Schema struct {
+	ID             string // the folder in internal/awsapi, and the service's name in Caller: "sqs"
+	ServiceID      string // of the SDKs: "CloudWatch Logs"
+	SigningName    string // in the credential scope; equal to EndpointPrefix where the model has none
+	EndpointPrefix string
+	APIVersion     string // "2015-03-31"
+	TargetPrefix   string // of X-Amz-Target, without the dot
+	JSONVersion    string // "1.0", "1.1"
+	Protocols      []ProtocolID
+	QueryCompat    bool // "awsQueryCompatible"
+	XMLNamespace   string
+	ErrorPrefix    string // of __type in JSON errors: "com.amazonaws.sqs#"; "" for none
+
+	// ValidationCode is the error code for values that break a constraint: "ValidationException", "ValidationError", ...
+	// "" means that the service's model constraints are not checked (SQS, S3, EC2 check by hand).
+	ValidationCode string
+	// UnknownOperationCode and UnimplementedCode override the protocol's own codes; "" for the default.
+	UnknownOperationCode string
+	UnimplementedCode    string
+	// MaxBody caps request bodies in bytes; 0 means DefaultMaxBody.
+	MaxBody int64
+
+	Types      []Type
+	Operations []Operation
+	Missing    []Route // operations of the model that are not implemented, sorted by name
+
+	once sync.Once
+	plan *plan
+}
+
+// DefaultMaxBody is the cap of a request body where neither the operation nor the schema has its own, in bytes.
+const DefaultMaxBody = 10 << 20
+
+// BodyLimit returns the cap of op's request body in bytes.
+func (s *Schema) BodyLimit(op *Operation) int64 {
+	switch {
+	case op.MaxBody > 0:
+		return op.MaxBody
+	case s.MaxBody > 0:
+		return s.MaxBody
+	}
+	return DefaultMaxBody
+}
+
+// Operation finds an implemented operation by name: its index in Operations, or -1.
+func (s *Schema) Operation(name string) int {
+	if i, ok := s.prepared().operations[name]; ok {
+		return i
+	}
+	return -1
+}
+
+// Has tells whether the model has an operation of that name, implemented or not.
+func (s *Schema) Has(name string) bool {
+	if s.Operation(name) >= 0 {
+		return true
+	}
+	for i := range s.Missing {
+		if s.Missing[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
