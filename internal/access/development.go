@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package access
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gustcloud/gust/internal/access/sigv4"
+)
+
+// Identity is what a request says and proves about its sender.
+type Identity struct {
+	Principal
+	AccessKeyID string // "" when the request was not signed
+	Region      string
+	Service     string // signing name of the credential scope, "" when the request was not signed
+}
+
+// Development authenticates requests for development: no signature is verified, every access key is accepted. A key of
+// 12 digits is the account, otherwise it is DefaultAccount. Only the session tokens that Gust issued are checked: they
+// decide which role a caller is.
+type Development struct{ Sessions *Sessions }
+
+// Parse reads a request's signature without judging it; nil for an unsigned request. Routing needs its scope before the
+// request is authenticated. The error is an *Error.
+func Parse(r *http.Request) (*sigv4.Signature, error) {
+	sig, err := sigv4.Parse(r)
+	if e := (*sigv4.Error)(nil); errors.As(err, &e) {
+		return nil, &Error{e.Code, e.Message}
+	}
+	return sig, err
+}
+
+// Authenticate returns who sent a request with signature sig (nil: unsigned). The error is an *Error.
+func (d Development) Authenticate(sig *sigv4.Signature, now time.Time) (Identity, error) {
+	if sig == nil {
+		return Identity{Principal: Root(DefaultAccount), Region: DefaultRegion}, nil
+	}
+	id := Identity{AccessKeyID: sig.AccessKeyID, Region: sig.Scope.Region, Service: sig.Scope.Service}
+	if id.Region == "" || id.Region == "aws-global" {
+		id.Region = DefaultRegion
+	}
+	if sig.Token != "" {
+		p, err := d.Sessions.Resolve(sig.AccessKeyID, sig.Token, now)
+		if err == nil {
+			id.Principal = p
+			return id, nil
+		}
+		if !errors.Is(err, errForeign) { // a foreign token is a developer's own AWS session: any access key is accepted
+			return Identity{}, err
+		}
+	}
+	account := DefaultAccount
+	if isAccount(sig.AccessKeyID) {
+		account = sig.AccessKeyID
+	}
+	id.Principal = Root(account)
+	return id, nil
+}
