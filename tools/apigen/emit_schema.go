@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gustcloud/gust/tools/internal/c2j"
+)
+
+// emitSchema prints the table. What its parts mean stands in internal/wire/schema.go; a zero value is not printed.
+func emitSchema(s *service) ([]byte, error) {
+	var w writer
+	m := s.model.Metadata
+	w.f("// The types of the table by name, in its order.\nconst (\n_ wire.Ref = iota\n")
+	for _, n := range s.shapes {
+		w.f("%s\n", ref(n))
+	}
+	w.f(")\n\n// Schema returns the table of %s.\nfunc Schema() *wire.Schema { return &schema }\n\n", m.ServiceID)
+	w.f("var schema = wire.Schema{\n")
+	signing := m.SigningName
+	if signing == "" {
+		signing = m.EndpointPrefix
+	}
+	o := s.overlay
+	for _, x := range [][2]string{
+		{"ID", s.name},
+		{"ServiceID", m.ServiceID},
+		{"SigningName", signing},
+		{"EndpointPrefix", m.EndpointPrefix},
+		{"APIVersion", m.APIVersion},
+		{"TargetPrefix", m.TargetPrefix},
+		{"JSONVersion", m.JSONVersion},
+		{"XMLNamespace", m.XMLNamespace},
+		{"ErrorPrefix", o.ErrorPrefix},
+		{"ErrorTypeMember", o.ErrorTypeMember},
+		{"ValidationCode", o.ValidationCode},
+		{"UnknownOperationCode", o.UnknownOperationCode},
+		{"UnimplementedCode", o.UnimplementedCode},
+	} {
+		if x[1] != "" {
+			w.f("%s: %q,\n", x[0], x[1])
+		}
+	}
+	if o.MaxBody > 0 {
+		w.f("MaxBody: %d,\n", o.MaxBody)
+	}
+	if err := s.protocols(&w); err != nil {
+		return nil, err
+	}
+	w.f("Types: []wire.Type{\n{},\n")
+	for _, n := range s.shapes {
+		if err := s.typeEntry(&w, n); err != nil {
+			return nil, fmt.Errorf("shape %s: %w", n, err)
+		}
+	}
+	w.f("},\nOperations: []wire.Operation{\n")
+	for _, op := range s.ops {
+		s.operationEntry(&w, op)
+	}
+	w.f("},\nMissing: []wire.Route{\n")
+	implemented := map[string]bool{}
+	for _, op := range s.ops {
+		implemented[op.name] = true
+	}
+	for _, n := range s.model.OperationNames() {
+		if h := s.model.Operations[n].HTTP; !implemented[n] {
+			w.f("{Name: %q, Method: %q, URI: %q},\n", n, h.Method, h.RequestURI)
+		}
+	}
+	w.f("},\n}\n")
+	return s.file("", importsOf(w.String()), &w)
+}
+
+var protocolNames = map[string]string{
+	"json": "ProtocolJSON", "rest-json": "ProtocolRESTJSON", "query": "ProtocolQuery", "ec2": "ProtocolEC2",
+	"rest-xml": "ProtocolRESTXML", "smithy-rpc-v2-cbor": "ProtocolCBOR",
+}
+
+func (s *service) protocols(w *writer) error {
+	list := s.model.Metadata.Protocols
+	if len(list) == 0 {
+		list = []string{s.model.Metadata.Protocol}
+	}
+	names := make([]string, 0, len(list))
+	for _, p := range list {
+		if protocolNames[p] == "" {
+			return fmt.Errorf("unknown protocol %q", p)
+		}
+		names = append(names, "wire."+protocolNames[p])
+	}
+	w.f("Protocols: []wire.ProtocolID{%s},\n", strings.Join(names, ", "))
+	return nil
+}
+
+// ref is the constant that stands for a type. It keeps the model's spelling: shapes that differ in case stay apart.
+func ref(shape string) string { return "ref" + shape }
+
+// attrs collects the parts of one composite literal, without zero values.
+type attrs []string
+
+func (a *attrs) add(key, value string) { *a = append(*a, key+": "+value) }
+
+func (a *attrs) text(key, value string) {
+	if value != "" {
+		a.add(key, fmt.Sprintf("%q", value))
+	}
+}
+
+func (a *attrs) truth(key string, value bool) {
+	if value {
+		a.add(key, "true")
+	}
+}
+
+func (a *attrs) namespace(key string, n *c2j.XMLNamespec) {
+	if n == nil {
+		return
+	}
+	x := attrs{}
+	x.text("URI", n.URI)
+	x.text("Prefix", n.Prefix)
+	a.add(key, "&wire.XMLNamespace{"+x.String()+"}")
+}
+
+func (a *attrs) time(key, format string) error {
+	switch format {
+	case "":
+	case "unixTimestamp":
+		a.add(key, "wire.TimeEpoch")
+	case "iso8601":
+		a.add(key, "wire.TimeISO8601")
+	case "rfc822":
+		a.add(key, "wire.TimeRFC822")
+	default:
+		return fmt.Errorf("unknown timestamp format %q", format)
+	}
+	return nil
+}
+
+func (a attrs) String() string { return strings.Join(a, ", ") }
+
+func (s *service) typeEntry(w *writer, name string) error {
+	x := s.model.Shapes[name]
+	kind, goType, err := s.kind(name)
+	if err != nil {
+		return err
+	}
+	a := attrs{}
+	a.text("Name", name)
+	a.add("Kind", "wire."+kind)
+	if goType != "" {
+		a.add("Go", "wire."+goType+"{}")
+	}
+	if r := x.Member; r != nil {
+		a.add("Elem", ref(r.Shape))
+		a.text("ElemName", r.LocationName)
+		a.namespace("ElemNamespace", r.XMLNamespace)
+	}
+	if r := x.Value; r != nil {
+		a.add("Elem", ref(r.Shape))
+		a.text("ElemName", r.LocationName)
+		a.namespace("ElemNamespace", r.XMLNamespace)
+		a.add("Key", ref(x.Key.Shape))
+		a.text("KeyName", x.Key.LocationName)
+		a.namespace("KeyNamespace", x.Key.XMLNamespace)
+	}
+	a.truth("Flattened", x.Flattened)
+	a.truth("Sparse", x.Sparse)
+	if err := a.time("Time", x.TimestampFormat); err != nil {
+		return err
+	}
+	a.text("Wire", x.LocationName)
+	a.namespace("Namespace", x.XMLNamespace)
+	rules, err := s.rules(name)
+	if err != nil {
+		return err
+	}
+	if len(rules) > 0 {
+		a.add("Rules", "&wire.Constraints{"+rules.String()+"}")
+	}
+	if x.Exception {
+		a.add("Error", "&wire.ErrorInfo{"+errorInfo(name, x).String()+"}")
+	}
+	w.f("{%s", a)
+	if len(x.Members) > 0 {
+		w.f(", Fields: []wire.Field{\n")
+		for _, m := range x.Members {
+			f, err := s.fieldEntry(name, m)
+			if err != nil {
+				return fmt.Errorf("member %s: %w", m.Name, err)
+			}
+			w.f("{%s},\n", f)
+		}
+		w.f("}")
+	}
+	w.f("},\n")
+	return nil
+}
+
+func (s *service) kind(name string) (kind, goType string, err error) {
+	x := s.model.Shapes[name]
+	if x.Document {
+		return "KindDocument", "", nil
+	}
+	switch x.Type {
+	case "structure":
+		if x.Union {
+			return "KindUnion", "StructOf[" + s.goNames[name] + "]", nil
+		}
+		return "KindStruct", "StructOf[" + s.goNames[name] + "]", nil
+	case "list":
+		e, err := s.goType(x.Member.Shape)
+		return "KindList", "SliceOf[" + e + "]", err
+	case "map":
+		e, err := s.goType(x.Value.Shape)
+		return "KindMap", "MapOf[" + e + "]", err
+	case "blob":
+		if x.Streaming {
+			return "KindStream", "", nil
+		}
+	}
+	return scalars[x.Type].kind, "", nil
+}
+
+func errorInfo(name string, x *c2j.Shape) attrs {
+	a := attrs{}
+	a.text("Code", errorCode(name, x))
+	a.add("Status", fmt.Sprint(errorStatus(x)))
+	a.truth("Sender", !x.Fault && errorStatus(x) < 500)
+	a.text("Message", messageOf(x))
+	return a
+}
+
+// locations maps "location" of a member.
+var locations = map[string]string{
+	"uri": "InURI", "querystring": "InQuery", "header": "InHeader", "headers": "InHeaders", "statusCode": "InStatus",
+}
+
+func (s *service) fieldEntry(owner string, m c2j.Member) (attrs, error) {
+	o, x := s.model.Shapes[owner], s.model.Shapes[m.Shape]
+	a := attrs{}
+	a.text("Name", m.Name)
+	if m.LocationName != m.Name {
+		a.text("Wire", m.LocationName)
+	}
+	a.add("Off", fmt.Sprintf("unsafe.Offsetof(%s{}.%s)", s.goNames[owner], exported(m.Name)))
+	a.add("Type", ref(m.Shape))
+	_, pointer, err := s.field(owner, m)
+	if err != nil {
+		return nil, err
+	}
+	if s.streams(m) && !x.Streaming {
+		return nil, fmt.Errorf("a streaming member of a shape that does not stream is not generated yet")
+	}
+	var flags []string
+	for _, f := range []struct {
+		on   bool
+		name string
+	}{
+		{index(o.Required, m.Name) >= 0, "Required"},
+		{pointer, "Pointer"},
+		{m.Flattened, "Flattened"},
+		{m.XMLAttribute, "XMLAttribute"},
+		{m.Idempotency, "IdempotencyToken"},
+		{x.Sensitive, "Sensitive"},
+		{m.HostLabel, "HostLabel"},
+		{m.JSONValue, "JSONValue"},
+		{m.EventPayload, "EventPayload"},
+		{m.EventHeader, "EventHeader"},
+	} {
+		if f.on {
+			flags = append(flags, "wire."+f.name)
+		}
+	}
+	if len(flags) > 0 {
+		a.add("Flags", strings.Join(flags, " | "))
+	}
+	switch {
+	case o.Payload == m.Name:
+		a.add("Loc", "wire.InPayload")
+	case m.Location == "":
+	case locations[m.Location] == "":
+		return nil, fmt.Errorf("unknown location %q", m.Location)
+	default:
+		a.add("Loc", "wire."+locations[m.Location])
+	}
+	if err := a.time("Time", m.TimestampFormat); err != nil {
+		return nil, err
+	}
+	a.text("QueryName", m.QueryName)
+	a.namespace("Namespace", m.XMLNamespace)
+	return a, nil
+}
+
+func (s *service) operationEntry(w *writer, op operation) {
+	a := attrs{}
+	d := op.def
+	a.text("Name", op.name)
+	a.text("Method", d.HTTP.Method)
+	a.text("URI", d.HTTP.RequestURI)
+	if c := d.HTTP.ResponseCode; c != 0 && c != 200 {
+		a.add("Status", fmt.Sprint(c))
+	}
+	a.add("Input", ref(op.input))
+	a.add("Output", ref(op.output))
+	a.truth("NoInput", op.noIn)
+	a.truth("NoOutput", op.noOut)
+	a.truth("NoAuth", d.AuthType == "none")
+	a.truth("UnsignedPayload", d.UnsignedPayload || d.AuthType == "v4-unsigned-body")
+	if d.Endpoint != nil {
+		a.text("HostPrefix", d.Endpoint.HostPrefix)
+	}
+	if d.Output != nil {
+		a.text("ResultWrapper", d.Output.ResultWrapper)
+	}
+	if d.Input != nil {
+		a.text("InputName", d.Input.LocationName)
+		a.namespace("InputNamespace", d.Input.XMLNamespace)
+	}
+	if n := s.overlay.Operations[op.name].MaxBody; n > 0 {
+		a.add("MaxBody", fmt.Sprint(n))
+	}
+	if len(d.Errors) > 0 {
+		names := make([]string, 0, len(d.Errors))
+		for _, e := range d.Errors {
+			names = append(names, ref(e.Shape))
+		}
+		a.add("Errors", "[]wire.Ref{"+strings.Join(names, ", ")+"}")
+	}
+	w.f("{%s},\n", a)
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command apigen turns the trimmed models, the overlays and ops.txt of internal/awsapi into one contract package for
+// each service: structs, typed errors, one API interface and one static schema table.
+//
+//	go -C tools run ./apigen              # write internal/awsapi/<service>/zz_*.go
+//	go -C tools run ./apigen -coverage    # implemented / all operations of each service
+//
+// It needs no network and its output depends on its inputs only. Read service.go (what is resolved), then emit_*.go.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/gustcloud/gust/tools/internal/c2j"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "apigen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, out io.Writer) error {
+	fs := flag.NewFlagSet("apigen", flag.ContinueOnError)
+	root := fs.String("awsapi", "../internal/awsapi", "directory of ops.txt, model/ and overlay/; the output goes below it")
+	coverage := fs.Bool("coverage", false, "print implemented and all operations of each service, and write nothing")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("usage: apigen [-coverage]")
+	}
+	if *coverage {
+		return printCoverage(*root, out)
+	}
+	files, err := generate(*root)
+	if err != nil {
+		return err
+	}
+	for _, name := range c2j.Keys(files) {
+		if err := writeChanged(filepath.Join(*root, name), files[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// generate returns the content of all generated files by their path below root.
+func generate(root string) (map[string][]byte, error) {
+	ops, err := readOps(root)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for _, name := range c2j.Keys(ops) {
+		s, err := load(root, name, ops[name])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for base, emit := range map[string]func(*service) ([]byte, error){
+			"zz_types.go": emitTypes, "zz_errors.go": emitErrors, "zz_api.go": emitAPI, "zz_schema.go": emitSchema,
+		} {
+			b, err := emit(s)
+			if err != nil {
+				return nil, fmt.Errorf("%s/%s: %w", name, base, err)
+			}
+			files[filepath.Join(name, base)] = b
+		}
+	}
+	return files, nil
+}
+
+func readOps(root string) (c2j.Ops, error) {
+	b, err := os.ReadFile(filepath.Join(root, "ops.txt"))
+	if err != nil {
+		return nil, fmt.Errorf("read operations: %w", err)
+	}
+	ops, err := c2j.ParseOps(b)
+	if err != nil {
+		return nil, fmt.Errorf("ops.txt: %w", err)
+	}
+	return ops, nil
+}
+
+func printCoverage(root string, out io.Writer) error {
+	ops, err := readOps(root)
+	if err != nil {
+		return err
+	}
+	done, all := 0, 0
+	for _, name := range c2j.Keys(ops) {
+		s, err := load(root, name, ops[name])
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		n := len(s.model.Operations)
+		done, all = done+len(s.ops), all+n
+		if _, err := fmt.Fprintf(out, "%-16s %4d / %4d\n", name, len(s.ops), n); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(out, "%-16s %4d / %4d\n", "all", done, all)
+	return err
+}
+
+// writeChanged leaves a file alone that is already right: its time is what build caches and editors look at.
+func writeChanged(name string, b []byte) error {
+	if old, err := os.ReadFile(name); err == nil && string(old) == string(b) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.WriteFile(name, b, 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}

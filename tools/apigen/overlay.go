@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/gustcloud/gust/tools/internal/c2j"
+)
+
+// overlay is the hand-written correction of one service's model: what AWS does and its model does not say. Unknown
+// keys and corrections of what does not exist are errors, so that an overlay cannot rot. "//" keys are comments.
+type overlay struct {
+	Comment json.RawMessage `json:"//"`
+	// ValidationCode is the error code of a failed model constraint. "": constraints are not checked by the table.
+	ValidationCode string `json:"validationCode"`
+	// ErrorPrefix stands before the code in the "__type" of AWS JSON errors ("com.amazonaws.logs#").
+	ErrorPrefix string `json:"errorPrefix"`
+	// ErrorTypeMember is the member that tells User or Server in each error body (Lambda's "Type").
+	ErrorTypeMember string `json:"errorTypeMember"`
+	// MessageMember is the wire name of the message of errors whose model has none. "": "message".
+	MessageMember string `json:"messageMember"`
+	// UnknownOperationCode and UnimplementedCode replace the protocol's own codes.
+	UnknownOperationCode string `json:"unknownOperationCode"`
+	UnimplementedCode    string `json:"unimplementedCode"`
+	// MaxBody caps request bodies, in bytes.
+	MaxBody int64 `json:"maxBody"`
+	// Errors are errors that the service answers beside the modelled ones, by Go type name.
+	Errors map[string]overlayError `json:"errors"`
+	// Operations corrects operations.
+	Operations map[string]overlayOperation `json:"operations"`
+	// Patterns replaces a shape's pattern for matching, where Go's regexp cannot compile it; messages keep the
+	// model's text. "-": not checked by the table.
+	Patterns map[string]string `json:"patterns"`
+	// Shapes corrects constraints.
+	Shapes map[string]overlayShape `json:"shapes"`
+	// Rename gives a structure or enum another Go type name.
+	Rename map[string]string `json:"rename"`
+}
+
+type overlayOperation struct {
+	Comment string `json:"//"`
+	MaxBody int64  `json:"maxBody"` // bytes
+}
+
+type overlayError struct {
+	Comment string `json:"//"`
+	Code    string `json:"code"` // "": the key
+	Status  int    `json:"status"`
+	Fault   bool   `json:"fault"` // the server's, not the sender's
+}
+
+type overlayShape struct {
+	Comment    string       `json:"//"`
+	Min        *json.Number `json:"min"`
+	Max        *json.Number `json:"max"`
+	DropMin    bool         `json:"dropMin"`
+	DropMax    bool         `json:"dropMax"`
+	Pattern    *string      `json:"pattern"`
+	RemoveEnum []string     `json:"removeEnum"`
+	AddEnum    []string     `json:"addEnum"`
+	Optional   []string     `json:"optional"` // members that are not required, whatever the model says
+	Required   []string     `json:"required"`
+}
+
+func readOverlay(name string) (*overlay, error) {
+	o := &overlay{}
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read overlay: %w", err)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(o); err != nil {
+		return nil, fmt.Errorf("read overlay %s: %w", name, err)
+	}
+	return o, nil
+}
+
+// apply changes the model's shapes.
+func (o *overlay) apply(m *c2j.Model) error {
+	for _, name := range c2j.Keys(o.Shapes) {
+		s := m.Shapes[name]
+		if s == nil {
+			return fmt.Errorf("overlay corrects shape %s, which is not there", name)
+		}
+		if err := o.Shapes[name].apply(s); err != nil {
+			return fmt.Errorf("overlay of shape %s: %w", name, err)
+		}
+	}
+	for name := range o.Patterns {
+		if s := m.Shapes[name]; s == nil || s.Pattern == "" {
+			return fmt.Errorf("overlay rewrites the pattern of %s, which has none", name)
+		}
+	}
+	for name := range o.Rename {
+		if m.Shapes[name] == nil {
+			return fmt.Errorf("overlay renames shape %s, which is not there", name)
+		}
+	}
+	for name := range o.Operations {
+		if op := m.Operations[name]; op == nil || op.Input == nil {
+			return fmt.Errorf("overlay corrects operation %s, which is not implemented", name)
+		}
+	}
+	for name := range o.Errors {
+		if m.Shapes[name] != nil {
+			return fmt.Errorf("overlay adds error %s, which the model has", name)
+		}
+	}
+	return nil
+}
+
+func (x overlayShape) apply(s *c2j.Shape) error {
+	if x.Min != nil {
+		s.Min = x.Min
+	}
+	if x.Max != nil {
+		s.Max = x.Max
+	}
+	if x.DropMin {
+		s.Min = nil
+	}
+	if x.DropMax {
+		s.Max = nil
+	}
+	if x.Pattern != nil {
+		s.Pattern = *x.Pattern
+	}
+	var err error
+	if s.Enum, err = without(s.Enum, x.RemoveEnum); err != nil {
+		return err
+	}
+	s.Enum = append(s.Enum, x.AddEnum...)
+	if s.Required, err = without(s.Required, x.Optional); err != nil {
+		return err
+	}
+	for _, n := range x.Required {
+		if s.Members.Get(n) == nil {
+			return fmt.Errorf("no member %s", n)
+		}
+		s.Required = append(s.Required, n)
+	}
+	return nil
+}
+
+func without(list, remove []string) ([]string, error) {
+	for _, r := range remove {
+		i := index(list, r)
+		if i < 0 {
+			return nil, fmt.Errorf("%s is not there", r)
+		}
+		list = append(append([]string{}, list[:i]...), list[i+1:]...)
+	}
+	return list, nil
+}
+
+func index(list []string, s string) int {
+	for i, x := range list {
+		if x == s {
+			return i
+		}
+	}
+	return -1
+}

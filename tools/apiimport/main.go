@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command apiimport turns the service models inside a botocore wheel into the trimmed models that Gust keeps in
+// internal/awsapi/model. It reads a wheel that is already on this machine and never uses the network:
+//
+//	pip download --no-deps -d DIR botocore==VERSION
+//	go -C tools run ./apiimport -wheel DIR/botocore-VERSION-py3-none-any.whl
+//
+// The version must be the one that model/SOURCE names; -update changes that. Read trim.go for what is kept.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/gustcloud/gust/tools/internal/c2j"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "apiimport:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, out io.Writer) error {
+	fs := flag.NewFlagSet("apiimport", flag.ContinueOnError)
+	wheelPath := fs.String("wheel", "", "botocore wheel file (required)")
+	root := fs.String("awsapi", "../internal/awsapi", "directory of ops.txt and model/")
+	update := fs.Bool("update", false, "accept another botocore than model/SOURCE names, and record it there")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if *wheelPath == "" || fs.NArg() > 0 {
+		return fmt.Errorf("usage: apiimport -wheel FILE [-update]")
+	}
+	w, err := openWheel(*wheelPath)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := checkSource(filepath.Join(*root, "model", "SOURCE"), w.source, *update); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(*root, "ops.txt"))
+	if err != nil {
+		return fmt.Errorf("read operations: %w", err)
+	}
+	ops, err := c2j.ParseOps(text)
+	if err != nil {
+		return fmt.Errorf("ops.txt: %w", err)
+	}
+	for _, svc := range c2j.Keys(ops) {
+		if err := importService(w, *root, svc, ops[svc], out); err != nil {
+			return fmt.Errorf("%s: %w", svc, err)
+		}
+	}
+	return nil
+}
+
+func importService(w *wheel, root, svc string, ops []string, out io.Writer) error {
+	raw, date, err := w.model(svc)
+	if err != nil {
+		return err
+	}
+	m, err := c2j.Parse(raw)
+	if err != nil {
+		return err
+	}
+	t, err := trim(m, ops)
+	if err != nil {
+		return err
+	}
+	b, err := t.Format()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(root, "model", svc+".json"), b, 0o644); err != nil {
+		return fmt.Errorf("write model: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "%s %s: %d of %d operations, %d of %d shapes, %d bytes\n",
+		svc, date, len(ops), len(m.Operations), len(t.Shapes), len(m.Shapes), len(b))
+	return err
+}

@@ -1,0 +1,3 @@
+module github.com/gustcloud/gust/tools
+
+go 1.26.0
