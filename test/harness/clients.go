@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package harness
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"github.com/gustcloud/gust/internal/base/hosttest"
+)
+
+// Account is the account of all clients of this package: a 12-digit access key names its account.
+const Account = "123456789012"
+
+// Region is the region of all clients.
+const Region = "eu-central-1"
+
+// Role is a role ARN for functions; development mode takes any well-formed one.
+const Role = "arn:aws:iam::" + Account + ":role/function"
+
+// Config is what aws-sdk-go-v2 clients need to reach the server. Failed calls are not repeated: a test sees the first answer.
+func (s *Server) Config() aws.Config {
+	return aws.Config{
+		Region:           Region,
+		BaseEndpoint:     aws.String(s.Endpoint),
+		Credentials:      credentials.NewStaticCredentialsProvider(Account, "secret", ""),
+		RetryMaxAttempts: 1,
+	}
+}
+
+// Lambda returns a client of aws-sdk-go-v2.
+func (s *Server) Lambda() *lambda.Client { return lambda.NewFromConfig(s.Config()) }
+
+// IAM returns a client of aws-sdk-go-v2.
+func (s *Server) IAM() *iam.Client { return iam.NewFromConfig(s.Config()) }
+
+// STS returns a client of aws-sdk-go-v2.
+func (s *Server) STS() *sts.Client { return sts.NewFromConfig(s.Config()) }
+
+// Logs returns a client of aws-sdk-go-v2.
+func (s *Server) Logs() *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(s.Config()) }
+
+// ErrorCode returns the AWS error code of err, or "".
+func ErrorCode(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// AWS runs Debian's AWS CLI, unmodified, against the server and returns what it printed and its exit status.
+func (s *Server) AWS(tb testing.TB, args ...string) (stdout, stderr string, exit int) {
+	tb.Helper()
+	const cli = "/usr/bin/aws"
+	if _, err := os.Stat(cli); err != nil {
+		hosttest.Skip(tb, "needs "+cli+" (Debian's awscli)")
+	}
+	return s.client(tb, append([]string{cli, "--endpoint-url", s.Endpoint}, args...)...)
+}
+
+// Python runs a script under Debian's python3 with boto3; AWS_ENDPOINT_URL names the server.
+func (s *Server) Python(tb testing.TB, script string) (stdout, stderr string, exit int) {
+	tb.Helper()
+	const python = "/usr/bin/python3"
+	//nolint:gosec // the interpreter's path is a constant
+	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
+		hosttest.Skip(tb, "needs boto3 of "+python+" (Debian's python3-boto3)")
+	}
+	return s.client(tb, python, "-c", script)
+}
+
+// client runs a program in an environment of nothing but the credentials.
+func (s *Server) client(tb testing.TB, args ...string) (stdout, stderr string, exit int) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), args[0], args[1:]...) //nolint:gosec // the test's own arguments
+	cmd.Env = []string{
+		"PATH=/usr/bin:/bin", "HOME=" + tb.TempDir(), "LANG=C.UTF-8", "AWS_PAGER=",
+		"AWS_ACCESS_KEY_ID=" + Account, "AWS_SECRET_ACCESS_KEY=secret", "AWS_DEFAULT_REGION=" + Region,
+		"AWS_ENDPOINT_URL=" + s.Endpoint, "AWS_MAX_ATTEMPTS=1", "ENDPOINT=" + s.Endpoint,
+	}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var status *exec.ExitError
+	if err != nil && !errors.As(err, &status) {
+		tb.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
