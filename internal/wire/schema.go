@@ -241,6 +241,9 @@ type Schema struct {
 	QueryCompat    bool // "awsQueryCompatible"
 	XMLNamespace   string
 	ErrorPrefix    string // of __type in JSON errors: "com.amazonaws.sqs#"; "" for none
+	// ErrorTypeMember names the member of JSON error bodies that tells whose fault it is: "User" (the sender's) or
+	// "Service" (Lambda's "Type"). The encoder fills it where the handler left it empty. "" for none.
+	ErrorTypeMember string
 
 	// ValidationCode is the error code for values that break a constraint: "ValidationException", "ValidationError", ...
 	// "" means that the service's model constraints are not checked (SQS, S3, EC2 check by hand).
