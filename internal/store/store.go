@@ -20,6 +20,7 @@ const (
 	MaxDuration    = 5 * time.Second // of one run of a transaction's function
 )
 
+// The errors every engine answers with; those that carry details are in errors.go.
 var (
 	// ErrTooLarge: a key, value or transaction is over its limit.
 	ErrTooLarge = errors.New("store: key, value or transaction too large")
@@ -29,15 +30,23 @@ var (
 	ErrUnknownOutcome = errors.New("store: outcome of the commit is unknown")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store: closed")
+	// ErrInUse: another server has the data directory open.
+	ErrInUse = errors.New("store: the data directory is in use by another server")
+	// ErrKey: a key is empty or lies in the range that engines keep for themselves.
+	ErrKey = errors.New("store: invalid key")
+	// ErrDone: a Reader or Tx was used after its function returned.
+	ErrDone = errors.New("store: transaction used after its function returned")
 )
 
 // Store is safe for concurrent use.
 type Store interface {
 	// Update runs fn in a serializable transaction and returns when it is durable. fn may run several times: it has no
-	// effect outside the transaction (Tx.OnCommit is the place for one). The first error of any Tx method is sticky:
-	// the transaction cannot commit even if fn ignores it.
+	// effect outside the transaction (Tx.OnCommit is the place for one) and calls no method of the Store. The first
+	// error of any Tx method is sticky: the transaction cannot commit even if fn ignores it. Once the commit has begun
+	// the end of ctx no longer stops it.
 	Update(ctx context.Context, fn func(Tx) error) error
-	// View runs fn on one snapshot that holds only durable data.
+	// View runs fn on one snapshot and returns when all that fn may have seen is durable: nothing that fn learned is
+	// acted on before View returns.
 	View(ctx context.Context, fn func(Reader) error) error
 	// Watch delivers hints that a transaction called Notify(topic). Hints coalesce and may be lost: every waiter also
 	// polls. stop releases the watch.
@@ -47,14 +56,15 @@ type Store interface {
 	Close() error
 }
 
-// Reader reads one snapshot. It is valid only inside the function that received it.
+// Reader reads one snapshot. It is valid only inside the function that received it, and for one goroutine at a time.
 type Reader interface {
 	// Get returns nil, nil for an absent key; an existing value is never nil. The result belongs to the caller.
 	Get(key []byte) ([]byte, error)
 	// GetMany is Get for each key, in one round trip.
 	GetMany(keys [][]byte) ([][]byte, error)
 	// Scan walks r in order. An Item's bytes are valid until the next step. A scan that stops early conflicts only on
-	// what it read. Breaking out of the loop is allowed.
+	// what it read. Breaking out of the loop is allowed. An error is the last thing it yields. Whether a scan sees
+	// what its own transaction writes while the scan runs is not defined.
 	Scan(r Range, o ScanOptions) iter.Seq2[Item, error]
 }
 
@@ -62,11 +72,13 @@ type Reader interface {
 type Tx interface {
 	Reader
 	Snapshot() Reader // same snapshot, without this transaction's writes and without conflicts: for hints only
+	// Set, Delete and DeleteRange are seen by later reads of the transaction. Arguments are copied. A nil value is
+	// stored as an empty one.
 	Set(key, value []byte)
 	Delete(key []byte)
 	DeleteRange(r Range)
 	// Append sets key = prefix + the 8-byte big-endian commit order, assigned at commit: no read, no conflict. Several
-	// Appends to one prefix in a transaction keep their order.
+	// Appends to one prefix in a transaction keep their order. The transaction itself neither sees nor deletes them.
 	Append(prefix, value []byte)
 	Notify(topic []byte) // hint to watchers after the commit
 	OnCommit(func())     // runs once after a durable commit; not on ErrUnknownOutcome
