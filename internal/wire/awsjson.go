@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// awsJSON is AWS JSON 1.0 and 1.1: the operation in X-Amz-Target, everything else in one JSON document.
+type awsJSON struct{ schema *Schema }
+
+func (awsJSON) ID() ProtocolID { return ProtocolJSON }
+
+func (a awsJSON) Decode(op *Operation, r Request) (any, error) {
+	t := a.schema.prepared().types[op.Input]
+	d, err := newJSONDecoder(a.schema, r.Body)
+	if err != nil {
+		return nil, err
+	}
+	p := t.st.alloc()
+	seen, err := d.document(t, p, false)
+	if err != nil {
+		return nil, err
+	}
+	d.require(t, seen)
+	if err := validate(a.schema, t, p, d.missing); err != nil {
+		return nil, err
+	}
+	return t.st.box(p), nil
+}
+
+func (a awsJSON) Encode(w http.ResponseWriter, op *Operation, out any, requestID string) error {
+	t := a.schema.prepared().types[op.Output]
+	p, ok := t.st.unbox(out)
+	if !ok {
+		return errOutput(a.schema, op, out)
+	}
+	e := jsonEncoder{}
+	if !op.NoOutput {
+		e.buf = make([]byte, 0, 512)
+		e.object(t, p, false)
+	}
+	a.answer(w, op.success(), e.buf, requestID)
+	return nil
+}
+
+// Error writes the modelled members of f, its message, and __type. The framework's own errors spell the message member
+// with a capital for serialization failures and access refusals, as AWS does (recorded by dynalite's public tests).
+func (a awsJSON) Error(w http.ResponseWriter, r *http.Request, f *Fault, requestID string) {
+	e := jsonEncoder{inError: true}
+	e.buf = append(e.buf, `{"__type":`...)
+	e.buf = appendJSONString(e.buf, f.Prefix+f.Code)
+	switch {
+	case f.typ != nil:
+		e.members(f.typ, f.value, false, true)
+	case f.Message != "":
+		name := `,"message":`
+		if f.Prefix == prefixService {
+			name = `,"Message":`
+		}
+		e.buf = append(e.buf, name...)
+		e.buf = appendJSONString(e.buf, f.Message)
+	}
+	e.buf = append(e.buf, '}')
+	if a.schema.QueryCompat && r.Header.Get("X-Amzn-Query-Mode") == "true" {
+		code, fault := f.QueryCode, "Receiver"
+		if code == "" {
+			code = f.Code
+		}
+		if f.Sender {
+			fault = "Sender"
+		}
+		setHeader(w, "x-amzn-query-error", code+";"+fault)
+	}
+	a.answer(w, f.Status, e.buf, requestID)
+}
+
+func (a awsJSON) answer(w http.ResponseWriter, status int, body []byte, requestID string) {
+	version := a.schema.JSONVersion
+	if version == "" {
+		version = "1.0"
+	}
+	setHeader(w, "x-amzn-RequestId", requestID)
+	send(w, status, "application/x-amz-json-"+version, body)
+}
+
+// send writes status, Content-Type and Content-Length, then the body. A failed write means that the client is gone: there
+// is nobody left to tell.
+func send(w http.ResponseWriter, status int, contentType string, body []byte) {
+	h := w.Header()
+	if contentType != "" && (len(body) > 0 || status != http.StatusNoContent) {
+		h["Content-Type"] = []string{contentType}
+	}
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	w.WriteHeader(status)
+	if len(body) > 0 && status != http.StatusNoContent && status != http.StatusNotModified {
+		_, _ = w.Write(body)
+	}
+}
+
+// setHeader keeps the name's letters as AWS writes them.
+func setHeader(w http.ResponseWriter, name, value string) { w.Header()[name] = []string{value} }
+
+func (op *Operation) success() int {
+	if op.Status != 0 {
+		return op.Status
+	}
+	return http.StatusOK
+}
+
+func errOutput(s *Schema, op *Operation, out any) error {
+	return fmt.Errorf("encode %s %s: output is a %T", s.ID, op.Name, out)
+}
+
+// DecodeJSON decodes and validates a JSON document as the type ref, a structure, and returns a pointer to it: the way in
+// for callers that hold JSON trees (Step Functions' SDK integrations, universal targets).
+func DecodeJSON(s *Schema, ref Ref, data []byte) (any, error) {
+	t := s.prepared().types[ref]
+	d, err := newJSONDecoder(s, data)
+	if err != nil {
+		return nil, err
+	}
+	p := t.st.alloc()
+	seen, err := d.document(t, p, false)
+	if err != nil {
+		return nil, err
+	}
+	d.require(t, seen)
+	if err := validate(s, t, p, d.missing); err != nil {
+		return nil, err
+	}
+	return t.st.box(p), nil
+}
+
+// EncodeJSON is the reverse of DecodeJSON; v is a pointer to the structure.
+func EncodeJSON(s *Schema, ref Ref, v any) ([]byte, error) {
+	t := s.prepared().types[ref]
+	p, ok := t.st.unbox(v)
+	if !ok {
+		return nil, fmt.Errorf("encode %s %s: value is a %T", s.ID, t.Name, v)
+	}
+	var e jsonEncoder
+	e.object(t, p, false)
+	return e.buf, nil
+}

@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// Messages for wrong types are DynamoDB's, as recorded by the public test suite of the emulator dynalite
+// (test/helpers, "assertType"); those marked unverified follow their form.
+const (
+	msgStructure   = "Start of structure or map found where not expected"
+	msgList        = "Start of list found where not expected"
+	msgFieldType   = "Unexpected field type"
+	msgElementType = "Unexpected value type in payload"
+	msgBase64      = "only base-64-encoded strings are convertible to bytes"
+)
+
+// jsonDecoder decodes JSON text into Go values.
+type jsonDecoder struct {
+	scanner
+	trail
+	schema *Schema
+	times  TimeFormat // of timestamps for which the model names no format
+}
+
+func newJSONDecoder(s *Schema, data []byte) (*jsonDecoder, error) {
+	if !utf8.Valid(data) {
+		return nil, errSyntax()
+	}
+	return &jsonDecoder{schema: s, scanner: scanner{data: data, clone: len(data) > cloneAbove}}, nil
+}
+
+// document decodes the whole text, an object, into the structure at p and returns the tracked members that it held.
+// bodyOnly leaves out members that the HTTP binding puts elsewhere. Empty text is an empty object.
+func (d *jsonDecoder) document(t *typePlan, p unsafe.Pointer, bodyOnly bool) (seen uint64, err error) {
+	switch d.peek() {
+	case '{':
+		seen, err = d.object(t, p, bodyOnly)
+	case '[':
+		return 0, serialization(msgList)
+	case 0:
+		if d.pos == len(d.data) {
+			return 0, nil
+		}
+		return 0, errSyntax()
+	default:
+		if err = d.skip(); err == nil {
+			err = serialization(msgElementType)
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	return seen, d.end()
+}
+
+// object decodes an object into a structure or union; the next byte is its brace.
+func (d *jsonDecoder) object(t *typePlan, p unsafe.Pointer, bodyOnly bool) (seen uint64, err error) {
+	if err := d.open(); err != nil {
+		return 0, err
+	}
+	next, set := 0, 0
+	for first := true; ; first = false {
+		more, err := d.more('}', first)
+		if err != nil {
+			return 0, err
+		}
+		if !more {
+			break
+		}
+		name, err := d.key()
+		if err != nil {
+			return 0, err
+		}
+		i := t.field(name, next)
+		if i < 0 || bodyOnly && t.fields[i].Loc != InBody {
+			if err := d.skip(); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		next = i + 1
+		f := &t.fields[i]
+		present, err := d.member(f, p)
+		if err != nil {
+			return 0, err
+		}
+		if present {
+			seen |= f.track
+			set++
+		}
+	}
+	if t.Kind == KindUnion && set != 1 {
+		return 0, serialization("Union %s must have exactly one member set", t.Name) // unverified
+	}
+	return seen, nil
+}
+
+// member decodes the value of f into the structure at p; null counts as absent.
+func (d *jsonDecoder) member(f *fieldPlan, p unsafe.Pointer) (present bool, err error) {
+	if null, err := d.null(); null || err != nil {
+		return false, err
+	}
+	if f.typ.Kind == KindStream || f.typ.Kind == KindEvents {
+		return false, d.skip()
+	}
+	d.pushMember(f.Name)
+	err = d.value(f.typ, f.enter(p), f.timeFormat(d.times), msgFieldType)
+	d.pop()
+	return true, err
+}
+
+// value decodes a value that is not null to v, in value position. wrong is the message for a scalar in the place of a
+// collection.
+func (d *jsonDecoder) value(t *typePlan, v unsafe.Pointer, tf TimeFormat, wrong string) error {
+	c := d.peek()
+	switch t.Kind {
+	case KindStruct, KindUnion:
+		if c != '{' {
+			return d.mismatch(t, wrong)
+		}
+		seen, err := d.object(t, v, false)
+		if err != nil {
+			return err
+		}
+		d.require(t, seen)
+		return nil
+	case KindList:
+		if c != '[' {
+			return d.mismatch(t, wrong)
+		}
+		return d.list(t, v)
+	case KindMap:
+		if c != '{' {
+			return d.mismatch(t, wrong)
+		}
+		return d.mapping(t, v)
+	case KindDocument:
+		start := d.pos
+		if err := d.skip(); err != nil {
+			return err
+		}
+		*(*[]byte)(v) = bytes.Clone(d.data[start:d.pos])
+		return nil
+	case KindString, KindBlob, KindBool:
+		return d.textual(t, v, c)
+	case KindTime:
+		return d.time(t, v, tf, c)
+	default:
+		return d.numeric(t, v, c)
+	}
+}
+
+func (d *jsonDecoder) list(t *typePlan, v unsafe.Pointer) error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	t.sl.empty(v)
+	tf := t.elem.Time
+	if tf == TimeDefault {
+		tf = d.times
+	}
+	for n := 1; ; n++ {
+		more, err := d.more(']', n == 1)
+		if err != nil || !more {
+			return err
+		}
+		d.pushIndex(n)
+		null, err := d.null()
+		switch {
+		case err != nil:
+		case !null:
+			err = d.value(t.elem, t.sl.extend(v), tf, msgElementType)
+		case t.Sparse:
+			t.sl.extend(v) // Go's zero value stands for null
+		default:
+			d.missing = append(d.missing, d.path())
+			t.sl.extend(v)
+		}
+		d.pop()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (d *jsonDecoder) mapping(t *typePlan, v unsafe.Pointer) error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	t.mp.empty(v)
+	tf := t.elem.Time
+	if tf == TimeDefault {
+		tf = d.times
+	}
+	room := t.mp.scratch()
+	for first := true; ; first = false {
+		more, err := d.more('}', first)
+		if err != nil || !more {
+			return err
+		}
+		key, err := d.key()
+		if err != nil {
+			return err
+		}
+		if d.clone {
+			key = strings.Clone(key)
+		}
+		null, err := d.null()
+		if err != nil {
+			return err
+		}
+		if null {
+			if t.Sparse {
+				t.mp.store(v, key, room)
+			}
+			continue
+		}
+		d.pushKey(key)
+		err = d.value(t.elem, room, tf, msgElementType)
+		d.pop()
+		if err != nil {
+			return err
+		}
+		t.mp.store(v, key, room)
+	}
+}
+
+// textual decodes strings, blobs and booleans. c is the next byte.
+func (d *jsonDecoder) textual(t *typePlan, v unsafe.Pointer, c byte) error {
+	switch {
+	case t.Kind == KindBool && c == 't':
+		*(*bool)(v) = true
+		return d.literal("true")
+	case t.Kind == KindBool && c == 'f':
+		*(*bool)(v) = false
+		return d.literal("false")
+	case t.Kind == KindString && c == '"':
+		s, err := d.string()
+		*(*string)(v) = s
+		return err
+	case t.Kind == KindBlob && c == '"':
+		s, err := d.text(false)
+		if err != nil {
+			return err
+		}
+		b, err := decodeBase64(s)
+		*(*[]byte)(v) = b
+		return err
+	}
+	return d.mismatch(t, "")
+}
+
+func decodeBase64(s string) ([]byte, error) {
+	b := make([]byte, base64.StdEncoding.DecodedLen(len(s)))
+	n, err := base64.StdEncoding.Decode(b, unsafe.Slice(unsafe.StringData(s), len(s)))
+	switch {
+	case err == nil:
+		return b[:n], nil
+	case len(s)%4 != 0:
+		return nil, serialization("Base64 encoded length is expected a multiple of 4 bytes but found: %d", len(s))
+	}
+	return nil, serialization("Invalid last non-pad Base64 character dectected") //nolint:misspell // AWS writes it so
+}
+
+// numeric decodes integers and floating point numbers. c is the next byte.
+func (d *jsonDecoder) numeric(t *typePlan, v unsafe.Pointer, c byte) error {
+	if c == '"' && (t.Kind == KindFloat32 || t.Kind == KindFloat64) {
+		s, err := d.text(false)
+		if err != nil {
+			return err
+		}
+		if f, ok := namedFloat(s); ok {
+			return setFloat(t, v, f)
+		}
+		return serialization("STRING_VALUE cannot be converted to %s", javaName(t))
+	}
+	if c != '-' && (c < '0' || c > '9') {
+		return d.mismatch(t, "")
+	}
+	text, whole, err := d.number()
+	if err != nil {
+		return err
+	}
+	if t.Kind == KindFloat32 || t.Kind == KindFloat64 {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return serialization("NUMBER_VALUE cannot be converted to %s", javaName(t)) // unverified
+		}
+		return setFloat(t, v, f)
+	}
+	n, ok := parseInteger(text, whole)
+	if t.Kind == KindInt32 && (n < math.MinInt32 || n > math.MaxInt32) {
+		ok = false
+	}
+	if !ok {
+		return serialization("%s cannot be converted to %s", numberToken(whole), javaName(t)) // unverified
+	}
+	setInteger(t, v, n)
+	return nil
+}
+
+// parseInteger accepts 3.0 and 1e3 too: they are integers, and some clients' languages have no other numbers.
+func parseInteger(text string, whole bool) (int64, bool) {
+	if whole {
+		n, err := strconv.ParseInt(text, 10, 64)
+		return n, err == nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	const exact = 1 << 53
+	if err != nil || f != math.Trunc(f) || f > exact || f < -exact {
+		return 0, false
+	}
+	return int64(f), true
+}
+
+func setInteger(t *typePlan, v unsafe.Pointer, n int64) {
+	if t.Kind == KindInt32 {
+		*(*int32)(v) = int32(n) //nolint:gosec // callers checked the range
+		return
+	}
+	*(*int64)(v) = n
+}
+
+func setFloat(t *typePlan, v unsafe.Pointer, f float64) error {
+	if t.Kind == KindFloat64 {
+		*(*float64)(v) = f
+		return nil
+	}
+	if !math.IsInf(f, 0) && math.IsInf(float64(float32(f)), 0) {
+		return serialization("NUMBER_VALUE cannot be converted to %s", javaName(t)) // unverified
+	}
+	*(*float32)(v) = float32(f)
+	return nil
+}
+
+func namedFloat(s string) (float64, bool) {
+	switch s {
+	case "NaN":
+		return math.NaN(), true
+	case "Infinity":
+		return math.Inf(1), true
+	case "-Infinity":
+		return math.Inf(-1), true
+	}
+	return 0, false
+}
+
+// time decodes a timestamp: a number in seconds, or a string where the model says so.
+func (d *jsonDecoder) time(t *typePlan, v unsafe.Pointer, tf TimeFormat, c byte) error {
+	var at time.Time
+	var text string
+	var err error
+	switch epoch := tf == TimeDefault || tf == TimeEpoch; {
+	case epoch && (c == '-' || '0' <= c && c <= '9'):
+		text, _, err = d.number()
+	case !epoch && c == '"':
+		text, err = d.text(false)
+	default:
+		return d.mismatch(t, "")
+	}
+	if err != nil {
+		return err
+	}
+	if at, err = parseTime(text, tf); err != nil {
+		return serialization("%q is not a valid timestamp", text) // unverified
+	}
+	*(*time.Time)(v) = at
+	return nil
+}
+
+// mismatch consumes a value of the wrong type and words the error. wrong is the message for scalars where t is a
+// collection.
+func (d *jsonDecoder) mismatch(t *typePlan, wrong string) error {
+	c, start := d.peek(), d.pos
+	if err := d.skip(); err != nil {
+		return err
+	}
+	collection := t.Kind == KindStruct || t.Kind == KindUnion || t.Kind == KindMap || t.Kind == KindList
+	token := ""
+	switch c {
+	case '{':
+		return serialization(msgStructure)
+	case '[':
+		return serialization("Unrecognized collection type %s", d.javaType(t))
+	case '"':
+		token = "STRING_VALUE"
+	case 't':
+		token = "TRUE_VALUE"
+	case 'f':
+		token = "FALSE_VALUE"
+	default:
+		token = numberToken(!bytes.ContainsAny(d.data[start:d.pos], ".eE"))
+	}
+	switch {
+	case collection:
+		return serialization("%s", wrong)
+	case t.Kind == KindBlob:
+		return serialization(msgBase64)
+	case t.Kind == KindBool && c == '"':
+		return serialization("Unexpected token received from parser")
+	}
+	return serialization("%s cannot be converted to %s", token, javaName(t))
+}
+
+func numberToken(whole bool) string {
+	if whole {
+		return "NUMBER_VALUE"
+	}
+	return "DECIMAL_VALUE"
+}
+
+func javaName(t *typePlan) string {
+	switch t.Kind {
+	case KindString:
+		return "String"
+	case KindInt32:
+		return "Integer"
+	case KindInt64:
+		return "Long"
+	case KindFloat32:
+		return "Float"
+	case KindFloat64:
+		return "Double"
+	case KindBool:
+		return "Boolean"
+	case KindTime:
+		return "Timestamp" // unverified
+	default:
+		return t.Name
+	}
+}
+
+// javaType is how messages name a type: with its package, which the prefix of error codes shows.
+func (d *jsonDecoder) javaType(t *typePlan) string {
+	switch t.Kind {
+	case KindBlob:
+		return "class java.nio.ByteBuffer"
+	case KindTime:
+		return "class java.util.Date" // unverified
+	case KindMap:
+		value := "java.lang." + javaName(t.elem)
+		if t.elem.Kind == KindStruct || t.elem.Kind == KindUnion {
+			value = d.javaPackage() + t.elem.Name
+		}
+		return fmt.Sprintf("java.util.Map<java.lang.String, %s>", value)
+	case KindStruct, KindUnion:
+		return "class " + d.javaPackage() + t.Name
+	default:
+		return "class java.lang." + javaName(t)
+	}
+}
+
+func (d *jsonDecoder) javaPackage() string {
+	if d.schema.ErrorPrefix == "" {
+		return ""
+	}
+	return strings.TrimSuffix(d.schema.ErrorPrefix, "#") + "."
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// Protocol is one wire protocol bound to one service's table. It is safe for concurrent use and holds no request state.
+type Protocol interface {
+	ID() ProtocolID
+	// Decode returns a pointer to op's input structure, decoded and validated. Strings of the result may alias r.Body,
+	// which must not change until the service's method returned. Errors are rendered by FaultOf: *FrameworkError for what
+	// cannot be parsed, *ValidationError for values that break the model's constraints.
+	Decode(op *Operation, r Request) (in any, err error)
+	// Encode writes a successful answer. out is a pointer to op's output structure. On an error before the status was
+	// written nothing was written at all, and the caller may still answer with Error.
+	Encode(w http.ResponseWriter, op *Operation, out any, requestID string) error
+	// Error writes f. r is the request being answered (its method and headers shape the answer).
+	Error(w http.ResponseWriter, r *http.Request, f *Fault, requestID string)
+}
+
+// Request is what a protocol decodes.
+type Request struct {
+	HTTP   *http.Request // its Body is not read
+	Body   []byte        // decompressed; ignored when Stream is set
+	Stream io.Reader     // the body of an operation whose input is streamed (Schema.Streams)
+	// Labels are the values of the URI's labels in their order, as they stand in r.URL.EscapedPath(): not yet unescaped.
+	Labels []string
+}
+
+// Protocol returns the service's codec for id, or nil when the service does not speak it.
+func (s *Schema) Protocol(id ProtocolID) Protocol {
+	for _, have := range s.Protocols {
+		if have != id {
+			continue
+		}
+		switch id {
+		case ProtocolJSON:
+			return awsJSON{s}
+		}
+	}
+	return nil
+}
+
+// Streams tells whether op's request body is a stream that the front door must not read into memory.
+func (s *Schema) Streams(op *Operation) bool {
+	f := s.prepared().types[op.Input].payload
+	return f != nil && f.typ.Kind == KindStream
+}
+
+// ReadBody reads the body of r, decompressing gzip, up to limit bytes. op names the operation in the error.
+// Errors: *FrameworkError for a body that is too large or not gzip, else what reading gave.
+func ReadBody(r *http.Request, op *Operation, limit int64) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	var src io.Reader = r.Body
+	size := r.ContentLength
+	switch enc := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); enc {
+	case "", "identity", "aws-chunked":
+		if size > limit {
+			return nil, tooLarge(op, limit)
+		}
+	case "gzip":
+		z, err := gzip.NewReader(src)
+		if err != nil {
+			return nil, notGzip(err)
+		}
+		src, size = z, -1
+	default:
+		return nil, &FrameworkError{Code: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType, Sender: true,
+			Message: fmt.Sprintf("Content-Encoding %q is not supported.", enc)}
+	}
+	body, err := readUpTo(src, size, limit)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, tooLarge(op, limit)
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
+		return nil, notGzip(err)
+	case err != nil:
+		return nil, fmt.Errorf("read the request body: %w", err)
+	}
+	return body, nil
+}
+
+var errTooLarge = errors.New("wire: body too large")
+
+// readUpTo reads src to its end. size is what is expected, -1 when unknown: an untrusted hint, so at most 1 MiB of it is
+// allocated in advance unless the peer really sends more.
+func readUpTo(src io.Reader, size, limit int64) ([]byte, error) {
+	const ahead = 1 << 20
+	if size < 0 {
+		size = 512
+	}
+	body := make([]byte, 0, min(size, ahead, limit)+1)
+	for {
+		if len(body) == cap(body) {
+			grown := make([]byte, len(body), min(2*int64(cap(body)), limit+1)+1)
+			copy(grown, body)
+			body = grown
+		}
+		n, err := src.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if int64(len(body)) > limit {
+			return nil, errTooLarge
+		}
+		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return body, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func notGzip(err error) error {
+	return &FrameworkError{Code: "SerializationException", Status: http.StatusBadRequest, Sender: true,
+		Message: "The request body is not gzip, although Content-Encoding says so.", Cause: err}
+}
+
+// tooLarge words the error as Lambda does (public issue reports: "Request must be smaller than 70167211 bytes for the
+// CreateFunction operation"); unverified for other services.
+func tooLarge(op *Operation, limit int64) error {
+	return &FrameworkError{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Sender: true,
+		Message: fmt.Sprintf("Request must be smaller than %d bytes for the %s operation", limit, op.Name)}
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+)
+
+// trail is where a decoder or the validator stands, for the paths in validation messages, and what a decoder found to be
+// missing. Its strings may alias the request body; a path is a copy.
+type trail struct {
+	segments []segment
+	missing  []string // paths of required members that were absent and that no Go value shows to be so
+}
+
+// segment is a member's name, a map key (key set) or a list position counted from 1 (name empty).
+type segment struct {
+	name  string
+	index int
+	key   bool
+}
+
+func (t *trail) pushMember(name string) { t.segments = append(t.segments, segment{name: name}) }
+func (t *trail) pushIndex(i int)        { t.segments = append(t.segments, segment{index: i}) }
+func (t *trail) pushKey(key string)     { t.segments = append(t.segments, segment{name: key, key: true}) }
+func (t *trail) pop()                   { t.segments = t.segments[:len(t.segments)-1] }
+
+// path renders the position as AWS does: "globalSecondaryIndexes.1.member.provisionedThroughput".
+func (t *trail) path() string {
+	var b []byte
+	for _, s := range t.segments {
+		if len(b) > 0 {
+			b = append(b, '.')
+		}
+		switch {
+		case s.key:
+			b = append(append(b, s.name...), ".member"...)
+		case s.name == "":
+			b = append(strconv.AppendInt(b, int64(s.index), 10), ".member"...)
+		default:
+			b = appendDecapitalized(b, s.name)
+		}
+	}
+	return string(b)
+}
+
+// appendDecapitalized appends name with its first letter in lower case, as Java names its fields: KMSKeyArn is kMSKeyArn.
+func appendDecapitalized(b []byte, name string) []byte {
+	r, n := utf8.DecodeRuneInString(name)
+	return append(utf8.AppendRune(b, unicode.ToLower(r)), name[n:]...)
+}
+
+// require records the tracked members of t that are not among seen. The trail stands at the structure.
+func (t *trail) require(typ *typePlan, seen uint64) {
+	if typ.tracked&^seen == 0 {
+		return
+	}
+	for i := range typ.fields {
+		if f := &typ.fields[i]; f.track&^seen != 0 {
+			t.pushMember(f.Name)
+			t.missing = append(t.missing, t.path())
+			t.pop()
+		}
+	}
+}
