@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
+	"slices"
 	"strings"
 
 	"github.com/gustcloud/gust/tools/internal/c2j"
@@ -90,7 +91,7 @@ func (s *service) structure(w *writer, name string) error {
 // note is the comment of a field: what its Go type does not tell.
 func (s *service) note(x *c2j.Shape, m c2j.Member) string {
 	var notes []string
-	if index(x.Required, m.Name) >= 0 {
+	if slices.Contains(x.Required, m.Name) {
 		notes = append(notes, "required")
 	}
 	if e := s.model.Shapes[m.Shape]; len(e.Enum) > 0 {
@@ -206,7 +207,7 @@ func importsOf(text string) []string {
 		{"context.Context", "context"}, {"json.RawMessage", "encoding/json"}, {"io.Read", "io"}, {" time.Time", "time"},
 		{"]time.Time", "time"}, {"unsafe.Offsetof", "unsafe"}, {"wire.", module + "/internal/wire"},
 	} {
-		if strings.Contains(text, i.use) && index(list, i.path) < 0 {
+		if strings.Contains(text, i.use) && !slices.Contains(list, i.path) {
 			list = append(list, i.path)
 		}
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gustcloud/gust/tools/internal/c2j"
@@ -259,7 +260,7 @@ func (s *service) fieldEntry(owner string, m c2j.Member) (attrs, error) {
 		on   bool
 		name string
 	}{
-		{index(o.Required, m.Name) >= 0, "Required"},
+		{slices.Contains(o.Required, m.Name), "Required"},
 		{pointer, "Pointer"},
 		{m.Flattened, "Flattened"},
 		{m.XMLAttribute, "XMLAttribute"},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/gustcloud/gust/tools/internal/c2j"
 )
@@ -21,7 +22,7 @@ type overlay struct {
 	ValidationCode string `json:"validationCode"`
 	// ErrorPrefix stands before the code in the "__type" of AWS JSON errors ("com.amazonaws.logs#").
 	ErrorPrefix string `json:"errorPrefix"`
-	// ErrorTypeMember is the member that tells User or Server in each error body (Lambda's "Type").
+	// ErrorTypeMember is the member that tells User or Service in each error body (Lambda's "Type").
 	ErrorTypeMember string `json:"errorTypeMember"`
 	// MessageMember is the wire name of the message of errors whose model has none. "": "message".
 	MessageMember string `json:"messageMember"`
@@ -154,20 +155,11 @@ func (x overlayShape) apply(s *c2j.Shape) error {
 
 func without(list, remove []string) ([]string, error) {
 	for _, r := range remove {
-		i := index(list, r)
+		i := slices.Index(list, r)
 		if i < 0 {
 			return nil, fmt.Errorf("%s is not there", r)
 		}
-		list = append(append([]string{}, list[:i]...), list[i+1:]...)
+		list = slices.Delete(slices.Clone(list), i, i+1)
 	}
 	return list, nil
-}
-
-func index(list []string, s string) int {
-	for i, x := range list {
-		if x == s {
-			return i
-		}
-	}
-	return -1
 }

@@ -42,7 +42,8 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 	defer w.close()
-	if err := checkSource(filepath.Join(*root, "model", "SOURCE"), w.source, *update); err != nil {
+	source := filepath.Join(*root, "model", "SOURCE")
+	if err := checkSource(source, w.source, *update); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(filepath.Join(*root, "ops.txt"))
@@ -53,35 +54,48 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("ops.txt: %w", err)
 	}
+	files := map[string][]byte{source: []byte(w.source)}
 	for _, svc := range c2j.Keys(ops) {
-		if err := importService(w, *root, svc, ops[svc], out); err != nil {
+		b, err := importService(w, svc, ops[svc], out)
+		if err != nil {
 			return fmt.Errorf("%s: %w", svc, err)
+		}
+		files[filepath.Join(*root, "model", svc+".json")] = b
+	}
+	return write(files)
+}
+
+// write comes last: a failure on the way leaves models and SOURCE as they were.
+func write(files map[string][]byte) error {
+	for _, name := range c2j.Keys(files) {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return fmt.Errorf("write models: %w", err)
+		}
+		if err := os.WriteFile(name, files[name], 0o644); err != nil {
+			return fmt.Errorf("write models: %w", err)
 		}
 	}
 	return nil
 }
 
-func importService(w *wheel, root, svc string, ops []string, out io.Writer) error {
+func importService(w *wheel, svc string, ops []string, out io.Writer) ([]byte, error) {
 	raw, date, err := w.model(svc)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m, err := c2j.Parse(raw)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	t, err := trim(m, ops)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b, err := t.Format()
 	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(root, "model", svc+".json"), b, 0o644); err != nil {
-		return fmt.Errorf("write model: %w", err)
+		return nil, err
 	}
 	_, err = fmt.Fprintf(out, "%s %s: %d of %d operations, %d of %d shapes, %d bytes\n",
 		svc, date, len(ops), len(m.Operations), len(t.Shapes), len(m.Shapes), len(b))
-	return err
+	return b, err
 }

@@ -113,7 +113,7 @@ func readAll(r io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-// checkSource compares the recorded source with the given one; update, and only update, writes it.
+// checkSource compares the recorded source with the given one; only update accepts a difference.
 func checkSource(name, source string, update bool) error {
 	old, err := os.ReadFile(name)
 	switch {
@@ -123,12 +123,6 @@ func checkSource(name, source string, update bool) error {
 		return fmt.Errorf("read source: %w", err)
 	case !update:
 		return fmt.Errorf("the wheel is\n%s\nbut %s says\n%s\nuse that wheel, or -update to change the source", source, name, old)
-	}
-	if err := os.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("write source: %w", err)
-	}
-	if err := os.WriteFile(name, []byte(source), 0o644); err != nil {
-		return fmt.Errorf("write source: %w", err)
 	}
 	return nil
 }
