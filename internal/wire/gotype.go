@@ -24,6 +24,7 @@ type MapOf[V any] struct{}
 
 type structType interface {
 	GoType
+	clone(p unsafe.Pointer) unsafe.Pointer   // a shallow copy
 	box(p unsafe.Pointer) any                // p as *T
 	unbox(v any) (p unsafe.Pointer, ok bool) // v must be a *T that is not nil
 }
@@ -56,6 +57,11 @@ var (
 )
 
 func (StructOf[T]) alloc() unsafe.Pointer { return unsafe.Pointer(new(T)) }
+
+func (StructOf[T]) clone(p unsafe.Pointer) unsafe.Pointer {
+	v := *(*T)(p)
+	return unsafe.Pointer(&v)
+}
 
 func (StructOf[T]) box(p unsafe.Pointer) any { return (*T)(p) }
 

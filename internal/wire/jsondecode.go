@@ -183,7 +183,7 @@ func (d *jsonDecoder) list(t *typePlan, v unsafe.Pointer) error {
 		case t.Sparse:
 			t.sl.extend(v) // Go's zero value stands for null
 		default:
-			d.missing = append(d.missing, d.path())
+			d.miss()
 			t.sl.extend(v)
 		}
 		d.pop()

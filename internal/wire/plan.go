@@ -12,6 +12,7 @@ import (
 // afterwards, apart from the patterns, which compile at their first use.
 type plan struct {
 	operations map[string]int
+	bindings   map[*Operation]*binding
 	types      []*typePlan // by Ref
 }
 
@@ -77,6 +78,11 @@ func prepare(s *Schema) *plan {
 	}
 	for i := range s.Types {
 		prepareType(s, p, &plans[i], &s.Types[i])
+	}
+	p.bindings = make(map[*Operation]*binding, len(s.Operations))
+	for i := range s.Operations {
+		op := &s.Operations[i]
+		p.bindings[op] = newBinding(op, p.types[op.Input])
 	}
 	for changed := true; changed; { // recursive shapes: repeat until nothing new is found
 		changed = false

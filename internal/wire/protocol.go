@@ -18,12 +18,16 @@ type Protocol interface {
 	// which must not change until the service's method returned. Errors are rendered by FaultOf: *FrameworkError for what
 	// cannot be parsed, *ValidationError for values that break the model's constraints.
 	Decode(op *Operation, r Request) (in any, err error)
-	// Encode writes a successful answer. out is a pointer to op's output structure. On an error before the status was
-	// written nothing was written at all, and the caller may still answer with Error.
+	// Encode writes a successful answer. out is a pointer to op's output structure. On an error nothing was written, and
+	// the caller may still answer with Error; unless the error is ErrAborted.
 	Encode(w http.ResponseWriter, op *Operation, out any, requestID string) error
 	// Error writes f. r is the request being answered (its method and headers shape the answer).
 	Error(w http.ResponseWriter, r *http.Request, f *Fault, requestID string)
 }
+
+// ErrAborted means that a streamed answer failed after its status was written: the only thing left is to cut the
+// connection, so that the client does not take the rest for complete.
+var ErrAborted = errors.New("wire: answer aborted")
 
 // Request is what a protocol decodes.
 type Request struct {
@@ -43,6 +47,10 @@ func (s *Schema) Protocol(id ProtocolID) Protocol {
 		switch id {
 		case ProtocolJSON:
 			return awsJSON{s}
+		case ProtocolRESTJSON:
+			return restJSON{s}
+		case ProtocolQuery:
+			return query{s}
 		}
 	}
 	return nil

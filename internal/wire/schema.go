@@ -210,8 +210,9 @@ type Operation struct {
 	ResultWrapper   string // query: "resultWrapper"; "" for none
 	InputName       string // rest-xml: locationName of the input; "" for none
 	InputNamespace  *XMLNamespace
-	MaxBody         int64 // cap of the request body in bytes, decompressed; 0 means the schema's
-	UnsignedPayload bool  // "unsignedPayload" / "authtype": "v4-unsigned-body"
+	OutputMediaType string // Content-Type of a payload where it is not the protocol's own (overlay); "" for the default
+	MaxBody         int64  // cap of the request body in bytes, decompressed; 0 means the schema's
+	UnsignedPayload bool   // "unsignedPayload" / "authtype": "v4-unsigned-body"
 }
 
 // ProtocolID names a wire protocol as the models do.

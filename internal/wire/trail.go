@@ -60,8 +60,18 @@ func (t *trail) require(typ *typePlan, seen uint64) {
 	for i := range typ.fields {
 		if f := &typ.fields[i]; f.track&^seen != 0 {
 			t.pushMember(f.Name)
-			t.missing = append(t.missing, t.path())
+			t.miss()
 			t.pop()
 		}
+	}
+}
+
+// maxMissing bounds the work and the message that a request made of nulls can cause.
+const maxMissing = 100
+
+// miss records that the value at the trail is absent.
+func (t *trail) miss() {
+	if len(t.missing) < maxMissing {
+		t.missing = append(t.missing, t.path())
 	}
 }

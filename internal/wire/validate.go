@@ -94,8 +94,16 @@ func (v *validator) isMissing() bool {
 	return len(v.missing) > 0 && slices.Contains(v.missing, v.path())
 }
 
+// Limits of the message that bad input can cause; AWS's own are not known.
+const (
+	maxViolations = 100
+	maxShown      = 16 << 10 // bytes of a value
+)
+
 func (v *validator) null() {
-	v.found = append(v.found, Violation{Path: v.path(), Null: true, Constraint: notNull})
+	if len(v.found) < maxViolations {
+		v.found = append(v.found, Violation{Path: v.path(), Null: true, Constraint: notNull})
+	}
 }
 
 func (v *validator) structure(t *typePlan, p unsafe.Pointer) {
@@ -127,9 +135,13 @@ func (v *validator) value(t *typePlan, p unsafe.Pointer, flags FieldFlags) {
 }
 
 func (v *validator) report(t *typePlan, p unsafe.Pointer, flags FieldFlags, constraint string) {
+	if len(v.found) >= maxViolations {
+		return
+	}
 	n := Violation{Path: v.path(), Constraint: constraint, Sensitive: flags&Sensitive != 0}
 	if !n.Sensitive {
-		n.Value = string(t.appendText(nil, p))
+		text := t.appendText(nil, p)
+		n.Value = string(text[:min(len(text), maxShown)])
 	}
 	v.found = append(v.found, n)
 }
