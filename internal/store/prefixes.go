@@ -12,7 +12,7 @@ const (
 	PrefixIDs    byte = 'c' // the counter of AllocateID
 	PrefixName   byte = 'n' // account, region, service, kind, name -> the record that holds the resource's id
 	PrefixIAM    byte = 'i' // account, kind, ...: IAM has no region
-	PrefixSTS    byte = 'k' // access key id -> temporary credentials
+	PrefixServer byte = 'k' // name -> what the server keeps for itself: keys
 	PrefixLambda byte = 'f' // function id, subspace, ...
 	PrefixLogs   byte = 'l' // log group id, subspace, ...
 )

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Config is the configuration of a server. Each field is a flag of `gust serve`, an environment variable, and a line of
+// the configuration file; the first of these three that is there wins, then the default. Nothing else in Gust reads
+// its environment.
+type Config struct {
+	File      string `name:"config" env:"GUST_CONFIG" type:"existingfile" placeholder:"FILE" group:"server" help:"Read settings from FILE: lines \"name = value\" with the names of these flags, # starts a comment."`
+	Data      string `env:"GUST_DATA" type:"path" default:"${data}" placeholder:"DIR" group:"server" help:"Keep everything in DIR (default: ${default})."`
+	Ephemeral bool   `env:"GUST_EPHEMERAL" group:"server" help:"Keep everything in memory and temporary files; --data is not used."`
+	Listen    string `env:"GUST_LISTEN" default:"127.0.0.1:4566" placeholder:"ADDR" group:"server" help:"Serve the AWS API on ADDR, an address of this machine's loopback (default: ${default})."`
+	LogLevel  string `env:"GUST_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" group:"server" help:"Log lines of LEVEL and above: debug (every API call), info, warn, error (default: ${default})."`
+	LogFormat string `env:"GUST_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" group:"server" help:"text or json (default: ${default})."`
+
+	Driver      string        `env:"GUST_DRIVER" enum:"linux,process" default:"${driver}" placeholder:"NAME" group:"functions" help:"Isolate functions with driver NAME: linux (sandboxes), process (NO isolation) (default: ${default})."`
+	PoolSize    int           `env:"GUST_POOL_SIZE" default:"4" placeholder:"N" group:"functions" help:"Keep N sandboxes parked for cold starts (default: ${default})."`
+	IdleTimeout time.Duration `env:"GUST_IDLE_TIMEOUT" default:"10m" placeholder:"TIME" group:"functions" help:"Shut an execution environment down when it was idle for TIME (default: ${default})."`
+
+	AllowOrigin []string `env:"GUST_ALLOW_ORIGIN" placeholder:"URL" group:"security" help:"Let web pages of this origin call the API (\"https://app.example.com\"); may be repeated. By default browsers may not."`
+	Domain      []string `env:"GUST_DOMAIN" placeholder:"NAME" group:"security" help:"Answer to this host name and its sub-names too, beside IP addresses and localhost; may be repeated."`
+}
+
+// vars are the defaults that depend on the machine.
+func vars() kong.Vars {
+	driver := "linux"
+	if runtime.GOOS != "linux" {
+		driver = "process" // sandboxes are made of Linux namespaces
+	}
+	return kong.Vars{"data": defaultData(), "driver": driver}
+}
+
+// defaultData is where a system service keeps its state, or where a user's programs do.
+func defaultData() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/gust"
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "gust")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "gust-data"
+	}
+	return filepath.Join(home, ".local", "share", "gust")
+}
+
+// BeforeResolve is called by kong between the environment and the checks: it adds the configuration file.
+func (c *Config) BeforeResolve(ctx *kong.Context) error {
+	known := map[string]*kong.Flag{}
+	var file string
+	for _, f := range ctx.Flags() {
+		known[f.Name] = f
+		if v, ok := ctx.FlagValue(f).(string); ok && f.Name == "config" {
+			file = v
+		}
+	}
+	if file == "" {
+		return nil
+	}
+	r, err := os.Open(file) //nolint:gosec // the operator names the file
+	if err != nil {
+		return fmt.Errorf("configuration file: %w", err)
+	}
+	defer func() { _ = r.Close() }()
+	values, err := parseFile(r)
+	if err != nil {
+		return fmt.Errorf("configuration file %s: %w", file, err)
+	}
+	for name := range values {
+		if known[name] == nil || name == "config" || name == "help" {
+			return fmt.Errorf("configuration file %s: there is no setting %q", file, name)
+		}
+	}
+	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
+		for _, env := range f.Envs {
+			if _, set := os.LookupEnv(env); set {
+				return nil, nil // the environment wins over the file
+			}
+		}
+		if v, ok := values[f.Name]; ok {
+			return v, nil
+		}
+		return nil, nil
+	}))
+	return nil
+}
+
+// parseFile reads lines "name = value". Values need no quotes and end with the line; a setting that may be repeated takes
+// its values separated by commas.
+func parseFile(r io.Reader) (map[string]string, error) {
+	values := map[string]string{}
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		name = strings.TrimSpace(name)
+		if !ok || name == "" {
+			return nil, fmt.Errorf("line %d is not \"name = value\"", n)
+		}
+		if _, twice := values[name]; twice {
+			return nil, fmt.Errorf("line %d sets %q again", n, name)
+		}
+		values[name] = strings.TrimSpace(value)
+	}
+	return values, lines.Err()
+}
+
+// check refuses what flags cannot express. Nothing was opened or written yet.
+func (c *Config) check() error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s: want ADDRESS:PORT: %w", c.Listen, err)
+	}
+	if a, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !a.IsLoopback()) {
+		return &setupError{
+			err:  fmt.Errorf("--listen %s: this address can be reached from other machines", c.Listen),
+			hint: "Without signature checks anyone who reaches the API owns it. Listen on 127.0.0.1 and put a proxy that authenticates in front.",
+		}
+	}
+	if c.PoolSize < 0 || c.IdleTimeout < 0 {
+		return errors.New("--pool-size and --idle-timeout cannot be negative")
+	}
+	for _, d := range c.Domain {
+		if d == "" || strings.ContainsAny(d, "*/: ") {
+			return fmt.Errorf("--domain %q: want a host name; its sub-names are always meant too", d)
+		}
+	}
+	for _, o := range c.AllowOrigin {
+		if !strings.Contains(o, "://") || strings.HasSuffix(o, "/") {
+			return fmt.Errorf("--allow-origin %q: want scheme://host[:port] without a path", o)
+		}
+	}
+	return nil
+}
+
+func (c *Config) level() slog.Level {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return slog.LevelInfo // kong has checked the enumeration
+	}
+	return l
+}
+
+// setupError is an error that an operator can do something about.
+type setupError struct {
+	err  error
+	hint string
+}
+
+func (e *setupError) Error() string { return e.err.Error() }
+
+func (e *setupError) Unwrap() error { return e.err }
+
+// Hint says what to do.
+func (e *setupError) Hint() string { return e.hint }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package app is the composition root: it reads the configuration, wires planes and services together, owns every root
+// goroutine, starts and stops the server. It holds no behaviour of the platform itself.
+//
+// Read services.go first: it is the map of who calls whom. Then run.go (start, drain, stop) and config.go.
+package app
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/gustcloud/gust/internal/cli"
+)
+
+// Main is the whole program. version is "" unless the build set one; the result is the process's exit code.
+func Main(version string) int {
+	// The first signal asks for an orderly end; with the second the system's default action ends the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return cli.Main(ctx, cli.Env{
+		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Version: version, Vars: vars(),
+	}, serveCommand{})
+}
+
+// serveCommand is `gust serve`.
+type serveCommand struct{ Config }
+
+// Help is shown by `gust serve --help`.
+func (serveCommand) Help() string {
+	return `Every flag can also be set by the environment variable that stands behind it, or in a configuration file. A flag wins over the environment, the environment over the file.
+
+The line "Ready." is logged when requests are served. SIGTERM and Ctrl-C let running requests end first; a second one ends at once.`
+}
+
+// Run serves until ctx ends.
+func (c *serveCommand) Run(ctx context.Context, e *cli.Env) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return run(ctx, c.Config, cli.Version(e.Version), e.Stderr)
+}

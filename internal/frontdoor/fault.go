@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontdoor
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/gustcloud/gust/internal/access"
+	"github.com/gustcloud/gust/internal/wire"
+)
+
+// writeFault answers err in the request's protocol. For a service that Gust does not have it is what the request looks
+// like that decides.
+func writeFault(c *call, err error) {
+	if c.target.codec != nil {
+		c.target.codec.Error(c.w, c.r, wire.FaultOf(c.target.service.Schema, err), c.request.ID)
+		return
+	}
+	s := &wire.Schema{ID: c.target.name, Protocols: []wire.ProtocolID{c.target.shape}, JSONVersion: jsonVersion(c.r)}
+	f := wire.FaultOf(s, err)
+	codec := s.Protocol(c.target.shape)
+	switch {
+	case c.target.name == "s3":
+		writeS3Fault(c, f)
+	case codec != nil:
+		codec.Error(c.w, c.r, f, c.request.ID)
+	case c.target.shape == wire.ProtocolCBOR:
+		writeCBORFault(c, f)
+	default: // refused before it was routed
+		s.Protocols = []wire.ProtocolID{wire.ProtocolRESTJSON}
+		s.Protocol(wire.ProtocolRESTJSON).Error(c.w, c.r, f, c.request.ID)
+	}
+}
+
+// jsonVersion answers in the version in which the client asked.
+func jsonVersion(r *http.Request) string {
+	if r.Header.Get("Content-Type") == "application/x-amz-json-1.0" {
+		return "1.0"
+	}
+	return "1.1"
+}
+
+// writeS3Fault is S3's own error form. HEAD has a status only.
+func writeS3Fault(c *call, f *wire.Fault) {
+	body, err := xml.Marshal(struct {
+		XMLName                          xml.Name `xml:"Error"`
+		Code, Message, RequestId, HostId string
+	}{Code: f.Code, Message: f.Message, RequestId: c.request.ID, HostId: c.request.ID})
+	if err != nil {
+		body = nil // not for strings
+	}
+	h := c.w.Header()
+	h["x-amz-request-id"] = []string{c.request.ID}
+	h["x-amz-id-2"] = []string{c.request.ID}
+	writeBody(c, f.Status, "application/xml", append([]byte(xml.Header), body...))
+}
+
+// writeCBORFault is the error of RPC v2 CBOR: a map of __type and message.
+func writeCBORFault(c *call, f *wire.Fault) {
+	text := func(b []byte, s string) []byte { // major type 3
+		switch n := len(s); {
+		case n < 24:
+			b = append(b, 0x60|byte(n))
+		case n < 1<<8:
+			b = append(b, 0x78, byte(n))
+		default:
+			s = s[:min(n, 1<<16-1)]
+			b = append(b, 0x79, byte(len(s)>>8), byte(len(s)))
+		}
+		return append(b, s...)
+	}
+	b := []byte{0xa2}
+	b = text(text(b, "__type"), f.Prefix+f.Code)
+	b = text(text(b, "message"), f.Message)
+	h := c.w.Header()
+	h["x-amzn-RequestId"] = []string{c.request.ID}
+	h["smithy-protocol"] = []string{"rpc-v2-cbor"}
+	writeBody(c, f.Status, "application/cbor", b)
+}
+
+func writeBody(c *call, status int, contentType string, body []byte) {
+	h := c.w.Header()
+	h["Content-Type"] = []string{contentType}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	c.w.WriteHeader(status)
+	if c.r.Method != http.MethodHead {
+		_, _ = c.w.Write(body) // a client that went away needs no answer
+	}
+}
+
+// noService is the honest error for a service that Gust does not have. Its status is 501, which SDKs do not retry.
+func noService(t *target) error {
+	e := &wire.FrameworkError{Code: "UnknownOperationException", Status: http.StatusNotImplemented, Sender: true}
+	switch {
+	case t.name == "s3":
+		e.Code = "NotImplemented" // S3's own code; source: "Error responses", Amazon S3 API Reference, read 2026-11
+	case family(t.shape) == wire.ProtocolQuery:
+		e.Code = "InvalidAction"
+	}
+	e.Message = fmt.Sprintf("Gust does not implement the service %s", quoteShort(t.name))
+	if t.operation != "" {
+		e.Message += fmt.Sprintf(" (operation %s)", quoteShort(t.operation))
+	}
+	e.Message += "."
+	return e
+}
+
+// authCodes are the codes of query and XML protocols for the refusals that JSON protocols know under another name.
+// Source: "Common errors" of the API references of AWS STS and AWS Lambda, read 2026-11.
+var authCodes = map[string]string{
+	"ExpiredTokenException":        "ExpiredToken",
+	"IncompleteSignatureException": "IncompleteSignature",
+	"InvalidSignatureException":    "SignatureDoesNotMatch",
+	"UnrecognizedClientException":  "InvalidClientTokenId",
+}
+
+// refusal turns an *access.Error into that of the protocol: AWS JSON answers 400, the others 403, and an incomplete
+// signature is 400 everywhere.
+func refusal(t target, err error) error {
+	var e *access.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	status := http.StatusForbidden
+	if t.shape == wire.ProtocolJSON || e.Code == "IncompleteSignatureException" {
+		status = http.StatusBadRequest
+	}
+	code := e.Code
+	if q, ok := authCodes[code]; ok && t.name == "s3" {
+		code = q
+	}
+	return &wire.FrameworkError{Code: code, QueryCode: authCodes[e.Code], Message: e.Message, Status: status, Sender: true}
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontdoor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gustcloud/gust/internal/base/obs"
+	"github.com/gustcloud/gust/internal/base/reqctx"
+	"github.com/gustcloud/gust/internal/wire"
+)
+
+// Authorizer decides whether the principal that ctx carries may run an operation. in is the operation's input. A refusal
+// is an error of the service's contract or a *wire.FrameworkError.
+type Authorizer interface {
+	Authorize(ctx context.Context, s wire.Service, op int, in any) error
+}
+
+// AllowAll is the Authorizer of development mode.
+type AllowAll struct{}
+
+// Authorize allows everything.
+func (AllowAll) Authorize(context.Context, wire.Service, int, any) error { return nil }
+
+// Gate is what every call passes, whether it came through the door or from another service in this process:
+// authorization, the service's method, metering and audit.
+type Gate struct {
+	authorizer Authorizer
+	log        *slog.Logger
+	calls      *prometheus.CounterVec
+	seconds    *prometheus.HistogramVec
+}
+
+// NewGate registers the metrics of calls.
+func NewGate(a Authorizer, log *slog.Logger, m *obs.Metrics) *Gate {
+	return &Gate{
+		authorizer: a, log: log,
+		calls:   m.Counter("gust_api_requests_total", "API calls, by their status; in-process calls included.", "service", "operation", "status"),
+		seconds: m.Seconds("gust_api_request_seconds", "Time from the first byte of a call's head to the last of its answer.", "service", "operation"),
+	}
+}
+
+// run authorizes and dispatches. A panic of a service ends its call, not the server.
+func (g *Gate) run(ctx context.Context, s wire.Service, op int, in any) (out any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s %s: panic: %v\n%s", s.Name(), s.Schema.Operations[op].Name, p, debug.Stack())
+		}
+	}()
+	if err := g.authorizer.Authorize(ctx, s, op, in); err != nil {
+		return nil, err
+	}
+	return s.Invoke(ctx, op, in)
+}
+
+// record is what is remembered of a finished call.
+type record struct {
+	service, operation string
+	known              bool // the names are those of an implemented operation: only these become label values
+	status             int
+	took               time.Duration
+	err                error
+	inProcess          bool
+}
+
+// account writes the metrics and the audit line: failures of the server as errors, of the caller as information, and
+// what went well at debug level.
+func (g *Gate) account(ctx context.Context, r record) {
+	service, operation := r.service, r.operation
+	if !r.known {
+		service, operation = "", ""
+	}
+	g.calls.WithLabelValues(service, operation, strconv.Itoa(r.status)).Inc()
+	if r.known {
+		g.seconds.WithLabelValues(service, operation).Observe(r.took.Seconds())
+	}
+	level := slog.LevelDebug
+	switch {
+	case r.status >= http.StatusInternalServerError && r.status != http.StatusNotImplemented:
+		level = slog.LevelError
+	case r.err != nil:
+		level = slog.LevelInfo
+	}
+	if !g.log.Enabled(ctx, level) {
+		return
+	}
+	req := reqctx.From(ctx)
+	attrs := []slog.Attr{
+		slog.String("service", r.service), slog.String("operation", r.operation), slog.Int("status", r.status),
+		slog.Duration("took", r.took), slog.String("account", req.Account), slog.String("region", req.Region),
+		slog.String("principal", req.PrincipalARN),
+	}
+	if r.inProcess {
+		attrs = append(attrs, slog.Bool("in_process", true))
+	}
+	if r.err != nil {
+		attrs = append(attrs, slog.String("error", r.err.Error()))
+	}
+	g.log.LogAttrs(ctx, level, "api call", attrs...)
+}
+
+// Caller calls services in this process; it implements wire.Caller. Services are made with it before they all exist, so
+// it is filled by Bind, once, before the first call.
+type Caller struct {
+	gate     *Gate
+	now      func() time.Time
+	newID    func() string
+	services map[string]wire.Service
+}
+
+var _ wire.Caller = (*Caller)(nil)
+
+// NewCaller returns a caller that knows no service yet.
+func NewCaller(g *Gate, now func() time.Time, newID func() string) *Caller {
+	return &Caller{gate: g, now: now, newID: newID}
+}
+
+// Bind gives the caller its services. It must happen before the first Call.
+func (c *Caller) Bind(services []wire.Service) {
+	c.services = make(map[string]wire.Service, len(services))
+	for _, s := range services {
+		c.services[s.Name()] = s
+	}
+}
+
+// errNoSuchCall is an error of the program: a service called what is not registered.
+var errNoSuchCall = errors.New("no such operation in this server")
+
+// Call implements wire.Caller. The called operation sees the caller's principal and scope, and its request id when it
+// has one: the log lines of both belong together.
+func (c *Caller) Call(ctx context.Context, service, operation string, in any) (any, error) {
+	s, ok := c.services[service]
+	op := -1
+	if ok {
+		op = s.Schema.Operation(operation)
+	}
+	if op < 0 {
+		return nil, fmt.Errorf("call %s %s: %w", service, operation, errNoSuchCall)
+	}
+	if req := reqctx.From(ctx); req.ID == "" {
+		req.ID = c.newID()
+		ctx = reqctx.With(ctx, req)
+	}
+	start := c.now()
+	out, err := c.gate.run(ctx, s, op, in)
+	status := http.StatusOK
+	if err != nil {
+		status = wire.FaultOf(s.Schema, err).Status
+	}
+	c.gate.account(ctx, record{service: service, operation: operation, known: true, status: status,
+		took: c.now().Sub(start), err: err, inProcess: true})
+	return out, err
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontdoor
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/gustcloud/gust/internal/wire"
+)
+
+// Guard refuses what a web page could send through a browser: any page may post to 127.0.0.1, and a name that its owner
+// points at 127.0.0.1 makes the page same-origin ("DNS rebinding"). Neither needs a credential in development mode.
+type Guard struct {
+	Domains []string // names that this server answers to, with all their sub-names; localhost always is one
+	Origins []string // origins of web pages that may call: "https://app.example.com"
+}
+
+// Check returns a *wire.FrameworkError with status 403 for a request that must not be served. Its codes are Gust's own.
+func (g Guard) Check(r *http.Request) error {
+	if !g.knowsHost(r.Host) {
+		return refused("UnknownHost", "Gust does not answer to the host "+quoteShort(r.Host)+
+			". Use an IP address or localhost, or start the server with --domain NAME.")
+	}
+	if origin := r.Header.Get("Origin"); origin != "" {
+		if slices.Contains(g.Origins, origin) {
+			return nil
+		}
+		return refused("OriginNotAllowed", "Web pages of "+quoteShort(origin)+
+			" may not call this server. Start it with --allow-origin to let them.")
+	}
+	// Navigations, images and forms of other sites carry no Origin on GET, but browsers say where they come from.
+	if s := r.Header.Get("Sec-Fetch-Site"); s == "cross-site" || s == "same-site" {
+		return refused("OriginNotAllowed", "A web page of another site may not call this server.")
+	}
+	return nil
+}
+
+// Allow writes the CORS headers for a web page that Check has let in, and answers its preflight request: done is true
+// then. Other requests are left alone.
+func (g Guard) Allow(w http.ResponseWriter, r *http.Request) (done bool) {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Add("Vary", "Origin")
+	h.Set("Access-Control-Expose-Headers", "*, x-amzn-RequestId, x-amzn-ErrorType, ETag")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+	if want := r.Header.Get("Access-Control-Request-Headers"); want != "" {
+		h.Set("Access-Control-Allow-Headers", want)
+	}
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+func (g Guard) knowsHost(hostport string) bool {
+	host := hostname(hostport)
+	if _, err := netip.ParseAddr(host); err == nil || inDomain(host, "localhost") {
+		return true
+	}
+	return slices.ContainsFunc(g.Domains, func(d string) bool { return inDomain(host, d) })
+}
+
+// hostname is the lower-case name or address of a Host header, without port, brackets and final dot.
+func hostname(hostport string) string {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+func inDomain(host, domain string) bool {
+	sub, ok := strings.CutSuffix(host, strings.ToLower(domain))
+	return ok && (sub == "" || strings.HasSuffix(sub, "."))
+}
+
+func refused(code, message string) error {
+	return &wire.FrameworkError{Code: code, Message: message, Status: http.StatusForbidden, Sender: true}
+}
+
+// quoteShort quotes what a client sent, cut to what a message may show.
+func quoteShort(s string) string {
+	if len(s) > 100 {
+		s = s[:100] + "..."
+	}
+	return `"` + strings.Map(func(r rune) rune {
+		if r < ' ' || r == '"' || r == '<' || r == '>' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, s) + `"`
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package frontdoor is the AWS API door: an http.Handler that speaks every service's protocol, and the in-process caller
+// that services reach each other through. It does not listen by itself (NewServer only configures), knows no service, and
+// serves neither the operator's paths (/_gust/, internal/admin) nor customers' own traffic.
+//
+// Read this file first: the stages of a call in their order. Then route.go (which service and operation), guard.go
+// (browsers), gate.go (what calls from outside and in-process share).
+package frontdoor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gustcloud/gust/internal/access"
+	"github.com/gustcloud/gust/internal/access/sigv4"
+	"github.com/gustcloud/gust/internal/base/clock"
+	"github.com/gustcloud/gust/internal/base/reqctx"
+	"github.com/gustcloud/gust/internal/wire"
+)
+
+// Authenticator tells who sent a request; sig is nil for an unsigned one. Its errors are *access.Error.
+type Authenticator interface {
+	Authenticate(sig *sigv4.Signature, now time.Time) (access.Identity, error)
+}
+
+// Deps is what a Door needs.
+type Deps struct {
+	Services      []wire.Service
+	Gate          *Gate // shared with the in-process Caller
+	Guard         Guard
+	Authenticator Authenticator
+	Clock         clock.Clock // for signatures and tokens: the machine's, never scaled
+	NewID         func() string
+	Log           *slog.Logger
+}
+
+// Door serves the AWS API of all services. It is safe for concurrent use.
+type Door struct {
+	Deps
+	table *table
+}
+
+var _ http.Handler = (*Door)(nil)
+
+// New returns a door; it starts nothing.
+func New(d Deps) *Door { return &Door{Deps: d, table: newTable(d.Services)} }
+
+// call is one request on its way through the stages.
+type call struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	request reqctx.Request
+	sig     *sigv4.Signature
+	target  target
+	body    []byte
+	read    bool // body holds the request's
+	in, out any
+	done    bool // answered already, there is nothing to encode
+}
+
+// stages is the life of a call. The first error ends it and is answered in the request's protocol.
+var stages = [...]func(*Door, *call) error{
+	(*Door).refuse,       // cross-site browser calls and unknown hosts, before anything else
+	(*Door).route,        // service, protocol, operation; no body is read, except a form's
+	(*Door).authenticate, // whose request, account and region
+	(*Door).known,        // an operation that the model has and Gust implements
+	(*Door).decode,       // into the generated structure, validated against the model
+	(*Door).dispatch,     // authorize, run the service's method
+	(*Door).encode,
+}
+
+// ServeHTTP runs the stages, then writes the audit line and the metrics.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := d.Clock.Now()
+	answer := &response{ResponseWriter: w}
+	c := &call{w: answer, target: target{op: -1}, request: reqctx.Request{
+		Scope: reqctx.Scope{Account: access.DefaultAccount, Region: access.DefaultRegion},
+		ID:    d.NewID(), Host: r.Host,
+	}}
+	c.r = r.WithContext(reqctx.With(r.Context(), c.request))
+	var err error
+	for _, stage := range stages {
+		if err = stage(d, c); err != nil || c.done {
+			break
+		}
+	}
+	if err != nil {
+		err = d.fail(c, answer, err)
+	}
+	d.Gate.account(c.r.Context(), record{
+		service: c.target.name, operation: c.target.operation, known: c.target.op >= 0,
+		status: answer.status, took: d.Clock.Now().Sub(start), err: err,
+	})
+}
+
+func (d *Door) refuse(c *call) error {
+	if err := d.Guard.Check(c.r); err != nil {
+		return err
+	}
+	c.done = d.Guard.Allow(c.w, c.r)
+	return nil
+}
+
+func (d *Door) route(c *call) error {
+	sig, broken := access.Parse(c.r)
+	c.sig = sig
+	var err error
+	c.target, err = d.table.find(c.r, sig, func() (string, string, error) {
+		if !isForm(c.r) {
+			return "", "", nil
+		}
+		if err := c.readBody(&wire.Operation{Name: "requested"}, wire.DefaultMaxBody); err != nil {
+			return "", "", err
+		}
+		action, version := actionOf(c.body)
+		return action, version, nil
+	})
+	if broken != nil { // routed all the same: the answer needs a protocol
+		return refusal(c.target, broken)
+	}
+	return err
+}
+
+func (d *Door) authenticate(c *call) error {
+	id, err := d.Authenticator.Authenticate(c.sig, d.Clock.Now())
+	if err != nil {
+		return refusal(c.target, err)
+	}
+	c.request.Scope = reqctx.Scope{Account: id.Account, Region: id.Region}
+	c.request.PrincipalARN, c.request.UserID, c.request.AccessKeyID = id.ARN, id.UserID, id.AccessKeyID
+	c.r = c.r.WithContext(reqctx.With(c.r.Context(), c.request))
+	return nil
+}
+
+func (d *Door) known(c *call) error {
+	t := &c.target
+	switch {
+	case t.service == nil:
+		return noService(t)
+	case t.op >= 0:
+		return nil
+	case t.service.Schema.Has(t.operation):
+		return wire.Unimplemented(t.service.Schema, t.codec.ID(), t.operation)
+	}
+	return wire.UnknownOperation(t.service.Schema, t.codec.ID(), t.operation)
+}
+
+func (d *Door) decode(c *call) error {
+	s := c.target.service.Schema
+	op := &s.Operations[c.target.op]
+	req := wire.Request{HTTP: c.r, Labels: c.target.labels}
+	if s.Streams(op) {
+		req.Stream = c.r.Body
+	} else if err := c.readBody(op, s.BodyLimit(op)); err != nil {
+		return err
+	}
+	req.Body = c.body
+	var err error
+	c.in, err = c.target.codec.Decode(op, req)
+	return err
+}
+
+func (d *Door) dispatch(c *call) error {
+	var err error
+	c.out, err = d.Gate.run(c.r.Context(), c.target.service.Service, c.target.op, c.in)
+	return err
+}
+
+func (d *Door) encode(c *call) error {
+	op := &c.target.service.Schema.Operations[c.target.op]
+	return c.target.codec.Encode(c.w, op, c.out, c.request.ID)
+}
+
+// readBody reads the body once. limit is in bytes, decompressed.
+func (c *call) readBody(op *wire.Operation, limit int64) error {
+	if c.read {
+		if int64(len(c.body)) > limit {
+			return &wire.FrameworkError{Code: "RequestEntityTooLargeException", Sender: true,
+				Status: http.StatusRequestEntityTooLarge, Message: "The request body is larger than the operation allows."}
+		}
+		return nil
+	}
+	var err error
+	c.body, err = wire.ReadBody(c.r, op, limit)
+	c.read = err == nil
+	return err
+}
+
+// fail answers err, unless the status is out already: then only the connection can tell the client. It returns err as
+// the audit should see it, nil when the client itself went away.
+func (d *Door) fail(c *call, answer *response, err error) error {
+	if errors.Is(err, context.Canceled) && c.r.Context().Err() != nil {
+		answer.status = statusClientGone
+		return nil
+	}
+	if answer.status != 0 {
+		d.Log.ErrorContext(c.r.Context(), "answer broken off", "error", err)
+		panic(http.ErrAbortHandler) // closes the connection, so that a cut answer never looks complete
+	}
+	writeFault(c, err)
+	return err
+}
+
+// statusClientGone is what the audit shows for a client that did not wait; nothing is sent.
+const statusClientGone = 499
+
+// response remembers the status that was written.
+type response struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection (flush of event streams).
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
