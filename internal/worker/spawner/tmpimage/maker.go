@@ -160,7 +160,7 @@ func (i *Image) MB() int { return i.mb }
 // Kind is how this one was made.
 func (i *Image) Kind() Kind { return i.kind }
 
-// Mount returns a detached mount (nosuid, nodev) for move_mount(2); the caller closes it. Each call returns another
+// Mount returns a detached mount (nosuid, nodev) for move_mount(2), open as O_PATH; the caller closes it. Each call returns another
 // mount of the same files, so a /tmp can outlive its sandbox: the contents last until Close.
 func (i *Image) Mount() (*os.File, error) {
 	i.mu.Lock()

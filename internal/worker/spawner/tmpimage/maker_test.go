@@ -237,14 +237,18 @@ func TestDeletedFilesGiveTheDiskSpaceBack(t *testing.T) {
 	// The images' directory stands on a file system of its own, so that nobody else's files are counted.
 	outer := mustOpen(t, Options{Kind: Ext4, ProbeMB: 200})
 	disk := mustMount(t, mustNew(t, outer, Spec{MB: 200, Mode: 0o700}))
-	dir := fmt.Sprintf("/proc/self/fd/%d/images", disk.Fd())
+	dir := fmt.Sprintf("/proc/%d/fd/%d/images", os.Getpid(), disk.Fd()) // mkfs looks there too
 	m := mustOpen(t, Options{Kind: Ext4, Dir: dir})
 	i := mustNew(t, m, Spec{MB: testMB, Mode: 0o700})
 	mnt := mustMount(t, i)
 	sync := func() {
 		t.Helper()
 		for _, f := range []*os.File{mnt, disk} {
-			if err := unix.Syncfs(int(f.Fd())); err != nil {
+			fd, err := unix.Openat(int(f.Fd()), ".", unix.O_RDONLY|unix.O_CLOEXEC, 0) // a mount is only a path
+			if err == nil {
+				err = errors.Join(unix.Syncfs(fd), unix.Close(fd))
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 		}
