@@ -190,15 +190,15 @@ func sendStream(w http.ResponseWriter, op *Operation, body io.ReadCloser, status
 	return nil
 }
 
-// Error writes the code into a header and the members of f into the body. A member Type that the service left empty says
-// who is to blame, as Lambda's errors do ("User" recorded by public issue reports; "Service" unverified).
+// Error writes the code into a header and the members of f into the body. Lambda's member that tells whose fault it is
+// is filled where the service left it empty ("User" recorded by public issue reports; "Service" unverified).
 func (a restJSON) Error(w http.ResponseWriter, _ *http.Request, f *Fault, requestID string) {
 	setHeader(w, "x-amzn-RequestId", requestID)
 	setHeader(w, "x-amzn-ErrorType", f.Code)
 	e := jsonEncoder{inError: true}
 	switch {
 	case f.typ != nil:
-		p := f.blamed()
+		p := f.blamed(a.schema.ErrorTypeMember)
 		writeHeaders(w.Header(), f.typ, p, true)
 		e.object(f.typ, p, true)
 	case f.Message != "":
@@ -210,10 +210,10 @@ func (a restJSON) Error(w http.ResponseWriter, _ *http.Request, f *Fault, reques
 	send(w, f.Status, "application/json", e.buf)
 }
 
-// blamed returns the error's structure with its Type member set.
-func (f *Fault) blamed() unsafe.Pointer {
-	i := f.typ.field("Type", 0)
-	if i < 0 || f.typ.fields[i].typ.Kind != KindString || f.typ.fields[i].Flags&Pointer != 0 {
+// blamed returns the error's structure with its member of that name set.
+func (f *Fault) blamed(member string) unsafe.Pointer {
+	i := f.typ.field(member, 0)
+	if member == "" || i < 0 || f.typ.fields[i].typ.Kind != KindString || f.typ.fields[i].Flags&Pointer != 0 {
 		return f.value
 	}
 	p := f.typ.st.clone(f.value)
