@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	logsapi "github.com/gustcloud/gust/internal/awsapi/logs"
+	"github.com/gustcloud/gust/internal/base/clock"
+	"github.com/gustcloud/gust/internal/base/ids"
+	"github.com/gustcloud/gust/internal/base/reqctx"
+	"github.com/gustcloud/gust/internal/invoke"
+	"github.com/gustcloud/gust/internal/worker/lifecycle"
+	"github.com/gustcloud/gust/internal/worker/lifecycle/bootstraptest"
+	"github.com/gustcloud/gust/internal/worker/output"
+	"github.com/gustcloud/gust/internal/worker/sandbox"
+	"github.com/gustcloud/gust/internal/worker/sandbox/process"
+)
+
+func TestMain(m *testing.M) {
+	bootstraptest.Main()
+	os.Exit(m.Run())
+}
+
+// logSink records what the log service would store.
+type logSink struct {
+	mu     sync.Mutex
+	stream string
+	lines  []string
+}
+
+func (l *logSink) Append(_ context.Context, _ reqctx.Scope, group, stream string, entries []logsapi.Entry) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stream = group + " " + stream
+	for _, e := range entries {
+		l.lines = append(l.lines, e.Message)
+	}
+	return nil
+}
+
+func (l *logSink) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "")
+}
+
+type bench struct {
+	env    *lifecycle.Environment
+	logs   *logSink
+	finish func() string // closes the environment and returns its whole log
+}
+
+type option func(*invoke.Version, *lifecycle.Config)
+
+func mustEnvironment(t testing.TB, opts ...option) *bench {
+	t.Helper()
+	driver := process.New(process.Deps{Dir: t.TempDir(), IDs: ids.System(), Clock: clock.System{}})
+	t.Cleanup(func() {
+		if err := driver.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	sink := &logSink{}
+	writer := output.NewWriter(output.Deps{Logs: sink, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler)})
+	v := &invoke.Version{
+		Scope: reqctx.Scope{Account: "123456789012", Region: "eu-west-1"}, FunctionARN: "arn:aws:lambda:eu-west-1:123456789012:function:f",
+		Name: "f", Version: "$LATEST", Revision: "r1", Runtime: "provided.al2023", Handler: "h", MemoryMB: 128,
+		Timeout: 5 * time.Second, EphemeralMB: 512, LogGroup: "/aws/lambda/f",
+	}
+	cfg := lifecycle.Config{
+		ID: strings.Repeat("0a", 16), Version: v, Launch: bootstraptest.Launch(), CodeDir: bootstraptest.CodeDir(t),
+		InitLimit: 5 * time.Second, InitType: "on-demand",
+	}
+	for _, o := range opts {
+		o(v, &cfg)
+	}
+	env, err := lifecycle.New(lifecycle.Deps{
+		Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Output: writer,
+		Place: func(ctx context.Context, tmpl sandbox.Template) (*lifecycle.Place, error) {
+			return mustPlace(ctx, driver, tmpl)
+		},
+		Credentials: func(context.Context, string, string) (lifecycle.Credentials, error) {
+			return lifecycle.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret", SessionToken: "token"}, nil
+		},
+	}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var writing sync.WaitGroup
+	writing.Go(func() { _ = writer.Run(ctx) })
+	finish := func() string {
+		env.Close()
+		stop()
+		writing.Wait()
+		return sink.text()
+	}
+	t.Cleanup(func() { finish() })
+	return &bench{env: env, logs: sink, finish: finish}
+}
+
+func mustPlace(ctx context.Context, d sandbox.Driver, tmpl sandbox.Template) (*lifecycle.Place, error) {
+	sb, err := d.Prepare(ctx, tmpl)
+	if err != nil {
+		return nil, err
+	}
+	p := &lifecycle.Place{Sandbox: sb}
+	if p.Runtime, err = sb.Listen(ctx, "tcp", lifecycle.RuntimeAddress); err != nil {
+		return nil, err
+	}
+	if p.Socket, err = sb.Listen(ctx, "unix", lifecycle.RuntimeSocket); err != nil {
+		return nil, err
+	}
+	p.API, err = sb.Listen(ctx, "tcp", lifecycle.APIAddress)
+	return p, err
+}
+
+func timeout(d time.Duration) option {
+	return func(v *invoke.Version, _ *lifecycle.Config) { v.Timeout = d }
+}
+
+func bootInit(what string) option {
+	return func(_ *invoke.Version, c *lifecycle.Config) { c.Launch = bootstraptest.Launch("BOOT_INIT=" + what) }
+}
+
+func initLimit(d time.Duration) option {
+	return func(_ *invoke.Version, c *lifecycle.Config) { c.InitLimit = d }
+}
+
+func (b *bench) invoke(t testing.TB, id string, e bootstraptest.Event) *invoke.Result {
+	t.Helper()
+	if !b.env.Settle(time.Minute) {
+		t.Fatal("the environment did not settle")
+	}
+	res, err := b.env.Invoke(t.Context(), invoke.Event{RequestID: id, Payload: e.Marshal(), LogTail: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// answer decodes the bootstrap's result.
+func answer(t testing.TB, r *invoke.Result) (a struct {
+	N   int
+	PID int
+	Tmp string
+	Env string
+}) {
+	t.Helper()
+	if r.FunctionError != "" {
+		t.Fatalf("function error %s: %s", r.FunctionError, r.Payload)
+	}
+	if err := json.Unmarshal(r.Payload, &a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestInvokeColdThenWarmKeepsProcessAndTmp(t *testing.T) {
+	b := mustEnvironment(t)
+	cold := b.invoke(t, "id-1", bootstraptest.Event{WriteTmp: "hello"})
+	warm := b.invoke(t, "id-2", bootstraptest.Event{ReadTmp: true})
+	a1, a2 := answer(t, cold), answer(t, warm)
+	if a1.PID != a2.PID || a2.N != 2 || a2.Tmp != "hello" {
+		t.Errorf("cold %+v, warm %+v", a1, a2)
+	}
+	if r := cold.Report; !r.Cold || r.InitDuration <= 0 || r.Billed < r.Duration+r.InitDuration || r.MaxMemoryMB <= 0 {
+		t.Errorf("cold report %+v", r)
+	}
+	if r := warm.Report; r.Cold || r.InitDuration != 0 || r.Status != "" {
+		t.Errorf("warm report %+v", r)
+	}
+}
+
+func TestFailuresOfAnInvocation(t *testing.T) {
+	seven := 7
+	for _, tc := range []struct {
+		name      string
+		opts      []option
+		event     bootstraptest.Event
+		payload   string // whole, or its start when it ends in "..."
+		status    string
+		errorType string
+		log       []string // in this order
+		reset     bool     // the next invocation finds another process
+	}{
+		{
+			name: "timeout", opts: []option{timeout(200 * time.Millisecond)}, event: bootstraptest.Event{Hang: true, WriteTmp: "kept"},
+			payload: `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: id-1 Error: Task timed out after 0.20 seconds"}`,
+			status:  "timeout", errorType: "Sandbox.Timedout", reset: true,
+			log: []string{"START RequestId: id-1", "Z id-1 Task timed out after 0.20 seconds\n\n", "END RequestId: id-1", "\tStatus: timeout"},
+		},
+		{
+			name: "exit with a status", event: bootstraptest.Event{Exit: &seven, WriteTmp: "kept"},
+			payload: `{"errorType":"Runtime.ExitError","errorMessage":"RequestId: id-1 Error: Runtime exited with error: exit status 7"}`,
+			status:  "error", errorType: "Runtime.ExitError", reset: true,
+			log: []string{"RequestId: id-1 Error: Runtime exited with error: exit status 7\nRuntime.ExitError\n", "END ", "Error Type: Runtime.ExitError"},
+		},
+		{
+			name: "killed", event: bootstraptest.Event{Kill: true, WriteTmp: "kept"},
+			payload: `{"errorType":"Runtime.ExitError","errorMessage":"RequestId: id-1 Error: Runtime exited with error: signal: killed"}`,
+			status:  "error", errorType: "Runtime.ExitError", reset: true,
+		},
+		{
+			name: "error of the handler", event: bootstraptest.Event{Error: "Function.Broken", WriteTmp: "kept"},
+			payload: `{"errorType":"Function.Broken","errorMessage":"as asked"}`,
+		},
+		{
+			name: "too large", event: bootstraptest.Event{Size: 6<<20 + 101, WriteTmp: "kept"},
+			payload: `{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`,
+			status:  "error", errorType: "Function.ResponseSizeTooLarge",
+		},
+		{
+			name: "unknown response mode", event: bootstraptest.Event{Mode: "telepathy", WriteTmp: "kept"},
+			payload: `{"errorType":"Runtime.InvalidResponseModeHeader","errorMessage":"RequestId: id-1 Error: Invalid function response mode"}`,
+			status:  "error", errorType: "Runtime.InvalidResponseModeHeader",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := mustEnvironment(t, tc.opts...)
+			res := b.invoke(t, "id-1", tc.event)
+			if string(res.Payload) != tc.payload || res.FunctionError != "Unhandled" {
+				t.Errorf("got  %q %s\nwant %s", res.FunctionError, res.Payload, tc.payload)
+			}
+			if res.Report.Status != tc.status || res.Report.ErrorType != tc.errorType {
+				t.Errorf("report %+v", res.Report)
+			}
+			next := answer(t, b.invoke(t, "id-2", bootstraptest.Event{ReadTmp: true}))
+			if next.Tmp != "kept" {
+				t.Errorf("/tmp of the next invocation: %q", next.Tmp)
+			}
+			if want := map[bool]int{true: 1, false: 2}[tc.reset]; next.N != want {
+				t.Errorf("the process is at its event %d, want %d", next.N, want)
+			}
+			mustContainInOrder(t, b.finish(), tc.log)
+		})
+	}
+}
+
+func mustContainInOrder(t testing.TB, text string, parts []string) {
+	t.Helper()
+	rest := text
+	for _, p := range parts {
+		_, after, ok := strings.Cut(rest, p)
+		if !ok {
+			t.Fatalf("%q is not in its place in the log:\n%s", p, text)
+		}
+		rest = after
+	}
+}
+
+func TestInitThatFailsRunsAgainUnderTheInvocation(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		opts    []option
+		payload string // "" for success
+		log     []string
+	}{
+		{
+			name: "exits once", opts: []option{bootInit("exit7-once")},
+			log: []string{
+				"INIT_START Runtime Version: provided.al2023\n", "INIT_REPORT Init Duration: ", "Phase: init\tStatus: error\tError Type: Runtime.ExitError\t\n",
+				"START RequestId: id-1 Version: $LATEST\n", "END RequestId: id-1\n", "REPORT RequestId: id-1",
+			},
+		},
+		{
+			name: "too slow once", opts: []option{bootInit("hang-once"), initLimit(100 * time.Millisecond)},
+			log: []string{"Phase: init\tStatus: timeout\t\n", "START RequestId: id-1"},
+		},
+		{
+			name: "exits always", opts: []option{bootInit("exit0")},
+			payload: `{"errorType":"Runtime.ExitError","errorMessage":"RequestId: id-1 Error: Runtime exited without providing a reason"}`,
+			log:     []string{"Phase: init\tStatus: error", "START RequestId: id-1", "Phase: invoke\tStatus: error\tError Type: Runtime.ExitError", "END RequestId: id-1"},
+		},
+		{
+			name: "reports an error always", opts: []option{bootInit("error")},
+			payload: `{"errorType":"Boot.Failed","errorMessage":"no"}`,
+			log:     []string{"Phase: init\tStatus: error\tError Type: Runtime.BootFailed", "START", "Phase: invoke\tStatus: error\tError Type: Runtime.BootFailed", "END"},
+		},
+		{
+			name: "too slow always", opts: []option{bootInit("hang"), initLimit(50 * time.Millisecond), timeout(150 * time.Millisecond)},
+			payload: `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: id-1 Error: Task timed out after 0.15 seconds"}`,
+			log:     []string{"Phase: init\tStatus: timeout", "START", "Phase: invoke\tStatus: timeout", "END", "Status: timeout"},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := mustEnvironment(t, tc.opts...)
+			res := b.invoke(t, "id-1", bootstraptest.Event{})
+			if tc.payload == "" {
+				answer(t, res)
+			} else if string(res.Payload) != tc.payload {
+				t.Errorf("got  %s\nwant %s", res.Payload, tc.payload)
+			}
+			if res.Report.InitDuration != 0 {
+				t.Errorf("a failed init phase is reported: %v", res.Report.InitDuration)
+			}
+			mustContainInOrder(t, b.finish(), tc.log)
+		})
+	}
+}
+
+func TestBootstrapThatCannotStart(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		prepare func(t *testing.T, dir string)
+		message string
+	}{
+		{"missing", func(*testing.T, string) {}, "Couldn't find valid bootstrap(s): ["},
+		{"not executable", func(t *testing.T, dir string) { mustWrite(t, dir+"/bootstrap", "#!/bin/sh\n", 0o600) }, "permission denied"},
+		{"not a program", func(t *testing.T, dir string) { mustWrite(t, dir+"/bootstrap", "hello", 0o700) }, "exec format error"},
+		{"its interpreter is missing", func(t *testing.T, dir string) { mustWrite(t, dir+"/bootstrap", "#!/no/such\n", 0o700) }, "no such file or directory"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := mustEnvironment(t, func(_ *invoke.Version, c *lifecycle.Config) { c.CodeDir = t.TempDir(); tc.prepare(t, c.CodeDir) })
+			res := b.invoke(t, "id-1", bootstraptest.Event{})
+			if !strings.Contains(string(res.Payload), tc.message) || res.Report.ErrorType != "Runtime.InvalidEntrypoint" {
+				t.Errorf("got %s, report %+v", res.Payload, res.Report)
+			}
+		})
+	}
+}
+
+func mustWrite(t testing.TB, path, content string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOutputStandsBetweenStartAndEnd(t *testing.T) {
+	b := mustEnvironment(t)
+	first := b.invoke(t, "id-1", bootstraptest.Event{Print: "one\ntwo\n", PrintErr: "three, unfinished"})
+	b.invoke(t, "id-2", bootstraptest.Event{Print: "four\n"})
+	tail := string(first.LogTail)
+	if !strings.HasPrefix(tail, "START RequestId: id-1 Version: $LATEST\none\ntwo\nthree, unfinishedEND RequestId: id-1\nREPORT RequestId: id-1\t") {
+		t.Errorf("tail %q", tail)
+	}
+	mustContainInOrder(t, b.finish(), []string{
+		"INIT_START", "START RequestId: id-1", "one\n", "two\n", "three, unfinished", "END RequestId: id-1\n",
+		"REPORT RequestId: id-1", "Init Duration: ", "START RequestId: id-2", "four\n", "END RequestId: id-2", "REPORT RequestId: id-2",
+	})
+	if want := "/aws/lambda/f " + time.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + strings.Repeat("0a", 16); b.logs.stream != want {
+		t.Errorf("stream %q, want %q", b.logs.stream, want)
+	}
+}
+
+func TestProcessThatEndsBetweenInvocationsIsReplaced(t *testing.T) {
+	b := mustEnvironment(t)
+	a := answer(t, b.invoke(t, "id-1", bootstraptest.Event{WriteTmp: "kept", ExitAfter: true}))
+	next := answer(t, b.invoke(t, "id-2", bootstraptest.Event{ReadTmp: true}))
+	if next.PID == a.PID || next.Tmp != "kept" {
+		t.Errorf("first %+v, next %+v", a, next)
+	}
+}
+
+func TestFrozenEnvironmentUsesNoTimeAndThaws(t *testing.T) {
+	b := mustEnvironment(t)
+	a := answer(t, b.invoke(t, "id-1", bootstraptest.Event{}))
+	if !b.env.Settle(time.Minute) {
+		t.Fatal("did not settle")
+	}
+	if err := b.env.Freeze(t.Context()); err != nil || b.env.State() != lifecycle.Frozen {
+		t.Fatalf("freeze: %v, state %s", err, b.env.State())
+	}
+	if err := b.env.Thaw(t.Context()); err != nil || b.env.State() != lifecycle.Ready {
+		t.Fatalf("thaw: %v, state %s", err, b.env.State())
+	}
+	if next := answer(t, b.invoke(t, "id-2", bootstraptest.Event{})); next.PID != a.PID {
+		t.Error("another process")
+	}
+}
+
+func TestFrozenEnvironmentCloses(t *testing.T) {
+	b := mustEnvironment(t)
+	b.invoke(t, "id-1", bootstraptest.Event{})
+	b.env.Settle(time.Minute)
+	if err := b.env.Freeze(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.env.Close()
+	if b.env.State() != lifecycle.Dead {
+		t.Errorf("state %s", b.env.State())
+	}
+	if _, err := b.env.Invoke(t.Context(), invoke.Event{RequestID: "id-2"}); err == nil {
+		t.Error("a closed environment took an invocation")
+	}
+}
+
+func TestEnvironmentVariables(t *testing.T) {
+	for _, tc := range []struct{ name, variable, want string }{
+		{"reserved wins over the customer's", "_HANDLER", "h"},
+		{"the customer's wins over a default", "LANG", "xx"},
+		{"credentials win over the customer's", "AWS_ACCESS_KEY_ID", "AKID"},
+		{"memory", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"},
+		{"region", "AWS_REGION", "eu-west-1"},
+		{"initialization", "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"},
+		{"a custom runtime has no execution environment name", "AWS_EXECUTION_ENV", ""},
+		{"the host's variables are not passed", "HOME", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := mustEnvironment(t, func(v *invoke.Version, _ *lifecycle.Config) {
+				v.Environment = map[string]string{"_HANDLER": "x", "LANG": "xx", "AWS_ACCESS_KEY_ID": "x"}
+			})
+			if got := answer(t, b.invoke(t, "id-1", bootstraptest.Event{Env: tc.variable})).Env; got != tc.want {
+				t.Errorf("%s = %q, want %q", tc.variable, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestBootstrapOverTheSocket(t *testing.T) {
+	b := mustEnvironment(t, func(_ *invoke.Version, c *lifecycle.Config) { c.Launch.Socket = true })
+	if got := answer(t, b.invoke(t, "id-1", bootstraptest.Event{Env: "AWS_LAMBDA_RUNTIME_API"})).Env; !strings.HasPrefix(got, "@") {
+		t.Errorf("address %q", got)
+	}
+}
+
+func TestLargeEventsPass(t *testing.T) {
+	b := mustEnvironment(t)
+	big := bootstraptest.Event{Print: strings.Repeat("y", 5<<20)}
+	answer(t, b.invoke(t, "id-1", big))
+	if log := b.finish(); strings.Count(log, "y") != 5<<20 {
+		t.Errorf("%d bytes of output arrived", strings.Count(log, "y"))
+	}
+}

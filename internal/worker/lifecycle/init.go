@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gustcloud/gust/internal/worker/runtimeapi"
+	"github.com/gustcloud/gust/internal/worker/sandbox"
+)
+
+// What every function gets. Source: "Lambda quotas", AWS Lambda Developer Guide, read 2026-11.
+const (
+	fileLimit    = 1024
+	processLimit = 1024
+	mbPerCore    = 1769.0 // MB of memory that come with one vCPU
+)
+
+// start claims a sandbox and starts the runtime process in it: Parked -> Claimed -> Init. A fault is the function's,
+// an error the host's. began is when the process was started.
+func (e *Environment) start(ctx context.Context) (c *incarnation, began time.Time, f *fault, err error) {
+	cred, err := e.deps.Credentials(ctx, e.cfg.Version.RoleARN, e.cfg.Version.Name)
+	if err != nil {
+		return nil, began, nil, fmt.Errorf("credentials of the execution role: %w", err)
+	}
+	e.closing.Wait() // the old sandbox has let go of /tmp
+	place, err := e.deps.Place(ctx, e.cfg.Launch.Template)
+	if err != nil {
+		return nil, began, nil, err
+	}
+	c = &incarnation{place: place, api: runtimeapi.New()}
+	if err := e.adopt(ctx, c, cred); err != nil {
+		return nil, began, nil, err
+	}
+	began = e.deps.Clock.Now()
+	path, args := e.cfg.Launch.Command(place.Sandbox.Paths())
+	c.proc, err = place.Sandbox.Start(ctx, sandbox.Command{
+		Path: path, Args: args, Dir: place.Sandbox.Paths().Task,
+		Env: e.environment(place, e.out.Name(), cred), Stdout: e.out.File(), Stderr: e.out.File(),
+	})
+	if err != nil {
+		if f := startFault(err, place.Sandbox.Paths(), e.cfg.CodeDir); f != nil {
+			return c, began, f, nil
+		}
+		return nil, began, nil, fmt.Errorf("start the runtime: %w", err)
+	}
+	return c, began, nil, nil
+}
+
+// adopt makes the sandbox the environment's and claims it. What fails is closed.
+func (e *Environment) adopt(ctx context.Context, c *incarnation, cred Credentials) error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		e.closeIncarnation(c)
+		return ErrDead
+	}
+	e.cur, e.expires = c, cred.Expires
+	tmp := e.tmp
+	e.tmp = nil
+	e.mu.Unlock()
+	v := e.cfg.Version
+	err := c.place.Sandbox.Claim(ctx, sandbox.Claim{
+		Code: e.cfg.CodeDir, Runtime: e.cfg.Launch.RuntimeDir,
+		MemoryMB: v.MemoryMB, EphemeralMB: v.EphemeralMB, CPU: float64(v.MemoryMB) / mbPerCore,
+		PIDs: processLimit, Files: fileLimit, Tmp: tmp,
+	})
+	if err != nil {
+		return fmt.Errorf("claim a sandbox: %w", err)
+	}
+	if err := e.become(Claimed); err != nil {
+		return err
+	}
+	if err := c.api.Start(c.place.Runtime); err != nil {
+		return err
+	}
+	if c.place.Socket != nil {
+		if err := c.api.Start(c.place.Socket); err != nil {
+			return err
+		}
+	}
+	if e.deps.APIDoor != nil && c.place.API != nil {
+		c.door.Go(func() { e.deps.APIDoor(c.place.API) })
+	}
+	return e.become(Init)
+}
+
+// init starts the runtime and waits until it asks for its first event, at most until limit has passed. limited words
+// what happens then.
+func (e *Environment) init(ctx context.Context, limit time.Duration, limited *fault) (time.Duration, *fault, error) {
+	c, began, f, err := e.start(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	if f == nil {
+		f = e.awaitInit(c, limit, limited)
+	}
+	took := e.deps.Clock.Now().Sub(began)
+	if f != nil {
+		return took, f, nil
+	}
+	c.ready = true
+	return took, nil, e.become(Ready)
+}
+
+func (e *Environment) awaitInit(c *incarnation, limit time.Duration, limited *fault) *fault {
+	e.timer.Reset(max(limit, 0))
+	defer e.timer.Stop()
+	select {
+	case <-c.api.Waiting():
+		return nil
+	case o := <-c.api.InitError():
+		return initFault(o)
+	case <-c.proc.Done():
+		if o, ok := e.lastWords(c, c.api.InitError()); ok {
+			return initFault(o)
+		}
+		return exitFault(c.proc.Exit())
+	case <-e.timer.C:
+		return limited
+	}
+}
+
+func initFault(o runtimeapi.Outcome) *fault {
+	f := &fault{errorType: o.ErrorType, status: "error", payload: o.Payload, lost: true}
+	if len(o.Payload) == 0 {
+		f.message = "Runtime failed to initialize"
+	}
+	return f
+}
+
+// lastWords waits for what an ended process left in its sockets: its connections end when all was read. A child that
+// holds a connection open can delay that; it is given a moment.
+func (e *Environment) lastWords(c *incarnation, from <-chan runtimeapi.Outcome) (runtimeapi.Outcome, bool) {
+	e.timer.Reset(lastWordsWait)
+	defer e.timer.Stop()
+	for c.api.Connected() {
+		select {
+		case o := <-from:
+			return o, true
+		case <-c.api.Gone():
+		case <-e.timer.C:
+			return runtimeapi.Outcome{}, false
+		}
+	}
+	select {
+	case o := <-from:
+		return o, true
+	default:
+		return runtimeapi.Outcome{}, false
+	}
+}
+
+const lastWordsWait = 50 * time.Millisecond

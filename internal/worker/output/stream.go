@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"os"
+	"sync"
+	"syscall"
+
+	logsapi "github.com/gustcloud/gust/internal/awsapi/logs"
+	"github.com/gustcloud/gust/internal/base/reqctx"
+)
+
+const (
+	pendingSoft = 1 << 20   // bytes not yet handed over, from which the pipe is not read any more
+	pendingHard = 2 << 20   // bytes from which platform lines are dropped and counted
+	eventCost   = 64        // bytes that an event takes beside its message
+	syncBudget  = 256 << 10 // bytes that one Line reads at most: a function that writes without end cannot hold it
+	readSize    = 32 << 10
+)
+
+// Stream is the log stream of one execution environment, and the pipe that its processes write to: stdout and stderr are
+// one pipe, so their order is kept. It is safe for concurrent use.
+//
+// Lock order: Stream.mu, then Writer.mu.
+type Stream struct {
+	writer *Writer
+	scope  reqctx.Scope
+	group  string
+	name   string
+
+	r, w *os.File
+	raw  syscall.RawConn
+	room chan struct{} // cap 1: a token when pending fell under pendingSoft
+	end  chan struct{}
+	wg   sync.WaitGroup
+
+	mu      sync.Mutex
+	frame   framer
+	pending []logsapi.Entry
+	bytes   int  // of pending
+	queued  bool // in Writer.dirty
+	tailing bool
+	tail    []byte
+	closed  bool
+}
+
+func (s *Stream) openPipe() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	// Fd takes the write end out of non-blocking mode, which the processes would inherit: a full pipe must hold a
+	// function, not fail its print.
+	w.Fd()
+	raw, err := r.SyscallConn()
+	if err != nil {
+		_, _ = r.Close(), w.Close()
+		return err
+	}
+	s.r, s.w, s.raw = r, w, raw
+	s.wg.Go(s.read)
+	return nil
+}
+
+// Name returns the stream's name in its group.
+func (s *Stream) Name() string { return s.name }
+
+// File is the write end for stdout and stderr of a process; it stays the stream's.
+func (s *Stream) File() *os.File { return s.w }
+
+// read takes the pipe's data as it comes, and waits while too much is pending.
+func (s *Stream) read() {
+	var failed bool
+	for !failed {
+		s.mu.Lock()
+		full := s.bytes >= pendingSoft
+		s.mu.Unlock()
+		if full {
+			select {
+			case <-s.room:
+				continue
+			case <-s.end:
+				return
+			}
+		}
+		err := s.raw.Read(func(fd uintptr) bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			n, again := s.readOnce(int(fd)) //nolint:gosec // a descriptor
+			failed = n <= 0 && !again
+			return !again || n > 0
+		})
+		failed = failed || err != nil
+	}
+}
+
+// readOnce reads at most readSize bytes without blocking. Precondition: s.mu is held.
+func (s *Stream) readOnce(fd int) (n int, again bool) {
+	buf, ok := buffers.Get().(*[readSize]byte)
+	if !ok {
+		return 0, false
+	}
+	defer buffers.Put(buf)
+	n, err := syscall.Read(fd, buf[:])
+	if n <= 0 {
+		return n, err == syscall.EAGAIN || err == syscall.EINTR //nolint:errorlint // an errno of this package
+	}
+	now := s.writer.deps.Clock.Now()
+	s.frame.write(buf[:n], func(msg string) { s.addFunction(logsapi.Entry{Time: now, Message: msg}) })
+	return n, false
+}
+
+var buffers = sync.Pool{New: func() any { return new([readSize]byte) }}
+
+// sync reads what the function has written so far. Precondition: s.mu is held.
+func (s *Stream) sync() {
+	if s.closed {
+		return
+	}
+	_ = s.raw.Control(func(fd uintptr) { // an error means that the pipe is closed
+		for left := syncBudget; left > 0; {
+			n, _ := s.readOnce(int(fd)) //nolint:gosec // a descriptor
+			if n <= 0 {
+				break
+			}
+			left -= n
+		}
+	})
+	now := s.writer.deps.Clock.Now()
+	s.frame.flush(func(msg string) { s.addFunction(logsapi.Entry{Time: now, Message: msg}) })
+}
+
+// Begin starts the record of an invocation's tail when tail is set, and ends the one before.
+func (s *Stream) Begin(tail bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sync()
+	s.tailing, s.tail = tail, s.tail[:0]
+}
+
+// Lines adds lines of the platform after all that the function has written so far. They end with "\n".
+func (s *Stream) Lines(lines ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sync()
+	now := s.writer.deps.Clock.Now()
+	for _, l := range lines {
+		if s.bytes >= pendingHard {
+			s.writer.lost(s, 1, nil)
+			continue
+		}
+		s.add(logsapi.Entry{Time: now, Message: l})
+	}
+}
+
+// Tail returns the last 4,096 bytes since Begin, nil when they are not recorded.
+func (s *Stream) Tail() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.tailing {
+		return nil
+	}
+	return append([]byte{}, s.tail[max(0, len(s.tail)-TailSize):]...)
+}
+
+// TailSize is the most that Tail returns, in bytes.
+// Source: Invoke, LogResult: "The last 4 KB of the execution log", AWS Lambda API Reference, read 2026-11.
+const TailSize = 4096
+
+func (s *Stream) addFunction(e logsapi.Entry) { s.add(e) }
+
+// add puts an event in the queue. Precondition: s.mu is held.
+func (s *Stream) add(e logsapi.Entry) {
+	if n := len(s.pending); n > 0 && e.Time.Before(s.pending[n-1].Time) {
+		e.Time = s.pending[n-1].Time // a clock step; entries are in order of time
+	}
+	s.pending = append(s.pending, e)
+	s.bytes += len(e.Message) + eventCost
+	if s.tailing {
+		if len(s.tail) > 4*TailSize {
+			s.tail = append(s.tail[:0], s.tail[len(s.tail)-TailSize:]...)
+		}
+		s.tail = append(s.tail, e.Message[max(0, len(e.Message)-TailSize):]...)
+	}
+	if !s.queued {
+		s.queued = true
+		s.writer.enqueue(s)
+	}
+}
+
+// take removes up to n events or size bytes from the queue; more tells that some are left.
+func (s *Stream) take(n, size int) (batch []logsapi.Entry, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	bytes := 0
+	i := 0
+	for ; i < len(s.pending) && i < n && (i == 0 || bytes < size); i++ {
+		bytes += len(s.pending[i].Message) + eventCost
+	}
+	if batch = s.pending[:i:i]; i == len(s.pending) {
+		s.pending = nil
+	} else {
+		s.pending = s.pending[i:]
+	}
+	s.bytes -= bytes
+	if s.bytes < pendingSoft {
+		notify(s.room)
+	}
+	s.queued = len(s.pending) > 0
+	return batch, s.queued
+}
+
+// Close takes the rest of the output and closes the pipe; what is pending still goes to the log service. Processes that
+// still write get EPIPE.
+func (s *Stream) Close() {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.sync()
+	s.closed = true
+	close(s.end)
+	s.mu.Unlock()
+	_, _ = s.w.Close(), s.r.Close()
+	s.wg.Wait()
+}
