@@ -168,10 +168,16 @@ type ban struct {
 
 // bans hold where no linter runs, too. A line that says nolint with a reason is an exception.
 var bans = []ban{
-	{"time", regexp.MustCompile(`^(Now|Since|Until|Sleep|After|Tick|NewTimer|NewTicker|AfterFunc)$`),
-		[]string{"cmd", "internal/app", "internal/base/clock", "bench"}, "take base/clock from Deps, or now as an argument"},
-	{"os", regexp.MustCompile(`^(Getenv|LookupEnv|Exit)$`), []string{"cmd", "internal/app", "bench"},
-		"configuration is read in internal/app only"},
+	{
+		"time", regexp.MustCompile(`^(Now|Since|Until|Sleep|After|Tick|NewTimer|NewTicker|AfterFunc)$`),
+		[]string{"cmd", "internal/app", "internal/base/clock", "bench"},
+		"take base/clock from Deps, or now as an argument",
+	},
+	{
+		"os", regexp.MustCompile(`^(Getenv|LookupEnv|Exit)$`),
+		[]string{"cmd", "internal/app", "bench"},
+		"configuration is read in internal/app only",
+	},
 	{"context", regexp.MustCompile(`^(Background|TODO)$`), []string{"cmd", "internal/app", "bench"}, "pass the caller's context"},
 	{"fmt", regexp.MustCompile(`^Print`), []string{"cmd", "internal/app", "bench"}, "write to a writer that was given"},
 	{"log/slog", regexp.MustCompile(`^(Debug|Info|Warn|Error)(Context)?$`), nil, "use the logger in Deps"},

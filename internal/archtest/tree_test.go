@@ -79,8 +79,10 @@ func parse(name, rel string) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	return source{path: rel, dir: path.Dir(rel), text: string(b), file: f, generated: ast.IsGenerated(f),
-		test: strings.HasSuffix(rel, "_test.go") || support(path.Dir(rel))}, nil
+	return source{
+		path: rel, dir: path.Dir(rel), text: string(b), file: f, generated: ast.IsGenerated(f),
+		test: strings.HasSuffix(rel, "_test.go") || support(path.Dir(rel)),
+	}, nil
 }
 
 // support tells whether a folder holds what tests share: enginetest, sandboxtest. The product must not import it.

@@ -56,6 +56,8 @@ func fill(v reflect.Value, depth int) {
 		v.SetInt(200)
 	case reflect.Float32, reflect.Float64:
 		v.SetFloat(1.5)
+	default:
+		panic("no contract has a " + v.Kind().String())
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 // module is the path that contracts are imported by.
 const module = "github.com/gustcloud/gust"
 
-// writer collects one generated file.
+// writer collects one generated file. Writing to it cannot fail.
 type writer struct{ bytes.Buffer }
 
-func (w *writer) f(format string, args ...any) { fmt.Fprintf(w, format, args...) }
+func (w *writer) f(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 // file adds the header and formats. doc is the package comment of one of the files. The imports are in groups: standard library, then ours.
 func (s *service) file(doc string, imports []string, body *writer) ([]byte, error) {
@@ -37,7 +37,7 @@ func (s *service) file(doc string, imports []string, body *writer) ([]byte, erro
 		}
 		w.f(")\n\n")
 	}
-	w.Write(body.Bytes())
+	w.f("%s", body)
 	b, err := format.Source(w.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("format generated source: %w", err)
@@ -204,8 +204,13 @@ func emitAPI(s *service) ([]byte, error) {
 func importsOf(text string) []string {
 	var list []string
 	for _, i := range []struct{ use, path string }{
-		{"context.Context", "context"}, {"json.RawMessage", "encoding/json"}, {"io.Read", "io"}, {" time.Time", "time"},
-		{"]time.Time", "time"}, {"unsafe.Offsetof", "unsafe"}, {"wire.", module + "/internal/wire"},
+		{"context.Context", "context"},
+		{"json.RawMessage", "encoding/json"},
+		{"io.Read", "io"},
+		{" time.Time", "time"},
+		{"]time.Time", "time"},
+		{"unsafe.Offsetof", "unsafe"},
+		{"wire.", module + "/internal/wire"},
 	} {
 		if strings.Contains(text, i.use) && !slices.Contains(list, i.path) {
 			list = append(list, i.path)

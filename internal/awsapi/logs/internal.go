@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package logs also holds, by hand, what planes of Gust ask of log groups beside the operations that AWS has: Appender.
 package logs
 
 import (
