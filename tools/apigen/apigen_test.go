@@ -159,7 +159,7 @@ func TestOverlayShapeCorrections(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
 	}
-	for _, bad := range []string{`{"removeEnum":["q"]}`, `{"optional":["B"]}`, `{"required":["Q"]}`} {
+	for _, bad := range []string{`{"open":true}`, `{"removeEnum":["q"]}`, `{"optional":["B"]}`, `{"required":["Q"]}`} {
 		s := c2j.Shape{Type: "structure"}
 		var x overlayShape
 		mustJSON(t, bad, &x)

@@ -65,6 +65,7 @@ type overlayShape struct {
 	Pattern    *string      `json:"pattern"`
 	RemoveEnum []string     `json:"removeEnum"`
 	AddEnum    []string     `json:"addEnum"`
+	Open       bool         `json:"open"`     // the enum's constants stay, its values are not checked by the table
 	Optional   []string     `json:"optional"` // members that are not required, whatever the model says
 	Required   []string     `json:"required"`
 }
@@ -141,6 +142,9 @@ func (x overlayShape) apply(s *c2j.Shape) error {
 		return err
 	}
 	s.Enum = append(s.Enum, x.AddEnum...)
+	if x.Open && len(s.Enum) == 0 {
+		return errors.New("it is no enum")
+	}
 	if s.Required, err = without(s.Required, x.Optional); err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (s *service) rules(name string) (attrs, error) {
 			a.text("RE2", re2)
 		}
 	}
-	if len(x.Enum) > 0 {
+	if len(x.Enum) > 0 && !s.overlay.Shapes[name].Open {
 		values := make([]string, 0, len(x.Enum))
 		for _, v := range x.Enum {
 			values = append(values, fmt.Sprintf("%q", v))
