@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestValidationMessages(t *testing.T) {
+	const rules = "Member must have length less than or equal to 10, Member must have length greater than or equal to 1, " +
+		`Member must satisfy regular expression pattern: [a-z\u0041-\u005A]+, Member must not be null]`
+	tests := []struct{ name, body, want string }{
+		{
+			"required members that Go values cannot show", `{}`,
+			"3 validation errors detected: Value null at 'name' failed to satisfy constraint: Member must not be null; " +
+				"Value null at 'count' failed to satisfy constraint: Member must not be null; " +
+				"Value null at 'flag' failed to satisfy constraint: Member must not be null",
+		},
+		{
+			"null is missing", `{"Name":null,"Count":1,"Flag":true}`,
+			"1 validation error detected: Value null at 'name' failed to satisfy constraint: Member must not be null",
+		},
+		{
+			"too long, and the pattern", strings.Replace(withRequired(""), `"a"`, `"12345678901"`, 1),
+			"2 validation errors detected: Value '12345678901' at 'name' failed to satisfy constraint: Member must have length " +
+				"less than or equal to 10; Value '12345678901' at 'name' failed to satisfy constraint: Member must satisfy " +
+				`regular expression pattern: [a-z\u0041-\u005A]+`,
+		},
+		{
+			"empty", strings.Replace(withRequired(""), `"a"`, `""`, 1),
+			"2 validation errors detected: Value '' at 'name' failed to satisfy constraint: Member must have length greater than " +
+				"or equal to 1; Value '' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: " +
+				`[a-z\u0041-\u005A]+`,
+		},
+		{
+			"the whole string must match", strings.Replace(withRequired(""), `"a"`, `"ab-"`, 1),
+			"1 validation error detected: Value 'ab-' at 'name' failed to satisfy constraint: Member must satisfy regular " +
+				`expression pattern: [a-z\u0041-\u005A]+`,
+		},
+		{
+			"value of a number", strings.Replace(withRequired(""), `:0`, `:151`, 1),
+			"1 validation error detected: Value '151' at 'count' failed to satisfy constraint: Member must have value less than " +
+				"or equal to 150",
+		},
+		{
+			"value of a double", withRequired(`"Ratio":2`),
+			"1 validation error detected: Value '2.0' at 'ratio' failed to satisfy constraint: Member must have value less than " +
+				"or equal to 1.0",
+		},
+		{
+			"size of a list", withRequired(`"Names":["a","b","c","d"]`),
+			"1 validation error detected: Value '[a, b, c, d]' at 'names' failed to satisfy constraint: Member must have length " +
+				"less than or equal to 3",
+		},
+		{
+			"elements of a list", withRequired(`"Names":["a","","9"]`),
+			"1 validation error detected: Value '[a, , 9]' at 'names' failed to satisfy constraint: Member must satisfy " +
+				"constraint: [" + rules,
+		},
+		{
+			"null elements", withRequired(`"Names":["a",null]`),
+			"1 validation error detected: Value '[a, ]' at 'names' failed to satisfy constraint: Member must satisfy " +
+				"constraint: [" + rules,
+		},
+		{
+			"lists in lists", withRequired(`"Lists":[["a"],["a",""]]`),
+			"1 validation error detected: Value '[a, ]' at 'lists.2.member' failed to satisfy constraint: Member must satisfy " +
+				"constraint: [" + rules,
+		},
+		{
+			"keys and values of a map", withRequired(`"Tags":{"1":"9"}`),
+			"2 validation errors detected: Value '{1=9}' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: " +
+				"[Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+, Member must not be null]; " +
+				"Value '{1=9}' at 'tags' failed to satisfy constraint: Map value must satisfy constraint: [" + rules,
+		},
+		{
+			"inside structures", withRequired(`"Nested":{"Key":"k","Deep":{}}`),
+			"1 validation error detected: Value null at 'nested.deep.key' failed to satisfy constraint: Member must not be null",
+		},
+		{
+			"inside lists", withRequired(`"Nests":[{"Key":"k"},{"Key":"k","Deep":{"Key":""}}]`),
+			"2 validation errors detected: Value '' at 'nests.2.member.deep.key' failed to satisfy constraint: Member must have " +
+				"length greater than or equal to 1; Value '' at 'nests.2.member.deep.key' failed to satisfy constraint: " +
+				`Member must satisfy regular expression pattern: [a-z\u0041-\u005A]+`,
+		},
+		{
+			"inside maps", withRequired(`"ByName":{"x":{}}`),
+			"1 validation error detected: Value null at 'byName.x.member.key' failed to satisfy constraint: Member must not be null",
+		},
+		{
+			"secret values are not shown", withRequired(`"KMSKey":"geheim9"`),
+			"1 validation error detected: Value at 'kMSKey' failed to satisfy constraint: Member must satisfy regular expression " +
+				`pattern: [a-z\u0041-\u005A]+`,
+		},
+		{
+			"blobs", withRequired(`"Data":"` + strings.Repeat("AAAA", 1366) + `"`),
+			"1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim=4098 cap=4098]' at 'data' failed to satisfy " +
+				"constraint: Member must have length less than or equal to 4096",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := decodeEverything(tt.body)
+			var invalid *ValidationError
+			if !errors.As(err, &invalid) || err.Error() != tt.want {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestEnumMessage(t *testing.T) {
+	s := Schema{ValidationCode: "ValidationException", Types: []Type{
+		{},
+		{Name: "Runtime", Kind: KindString, Rules: &Constraints{Enum: []string{"python3.12", "nodejs22.x"}}},
+		{Name: "In", Kind: KindStruct, Go: StructOf[choice]{}, Fields: []Field{
+			{Name: "Runtime", Off: choiceFields[0].Off, Type: 1, Flags: Pointer},
+		}},
+	}}
+	text := "python2"
+	const want = "1 validation error detected: Value 'python2' at 'runtime' failed to satisfy constraint: " +
+		"Member must satisfy enum value set: [python3.12, nodejs22.x]"
+	if err := Validate(&s, 2, &choice{Text: &text}); err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	text = "nodejs22.x"
+	if err := Validate(&s, 2, &choice{Text: &text}); err != nil {
+		t.Error(err)
+	}
+	text, s.ValidationCode = "python2", ""
+	if err := Validate(&s, 2, &choice{Text: &text}); err != nil {
+		t.Error("a service that checks by hand was checked:", err)
+	}
+}
+
+func TestHugeBadInputGivesABoundedMessage(t *testing.T) {
+	for _, body := range []string{
+		withRequired(`"Nests":[` + strings.TrimSuffix(strings.Repeat(`{},`, 50_000), ",") + `]`),
+		withRequired(`"Names":[` + strings.TrimSuffix(strings.Repeat(`null,`, 50_000), ",") + `]`),
+		withRequired(`"Nests":[` + strings.TrimSuffix(strings.Repeat(`{"Key":"9"},`, 50_000), ",") + `]`),
+	} {
+		_, err := decodeEverything(body)
+		if err == nil || len(err.Error()) > 64<<10 {
+			t.Errorf("message of %d bytes", len(err.Error()))
+		}
+	}
+}
+
+func TestTypesWithoutConstraintsAreSkipped(t *testing.T) {
+	plan := testSchema.prepared()
+	for ref, want := range map[Ref]bool{
+		tChoice: false, tTimes: false, tRest: false, tEmpty: false, tNested: true, tNests: true, tLists: true, tEverything: true,
+	} {
+		if plan.types[ref].checks != want {
+			t.Errorf("%s: checks %v, want %v", plan.types[ref].Name, !want, want)
+		}
+	}
+}
+
+func TestCompilePatternTranslatesJava(t *testing.T) {
+	tests := []struct {
+		name, pattern string
+		match, refuse string
+	}{
+		{"whole string", `a|ab`, "ab", "abc"},
+		{"newline at the end", `^[a-z]+$`, "ab", "ab\n"},
+		{"code points", `[\u0020-\uD7FF\uE000-\uFFFD\r\n\t]*`, "a é\n", "\x01"},
+		{"surrogate pairs", `[\u0020-\uD7FF\uD800\uDC00-\uDBFF\uDFFF]*`, "a😀", "\x01"},
+		{"posix class", `\p{Print}+`, "a b~", "é"},
+		{"posix class in a class", `[\p{Alnum}_-]+`, "aZ9_-", "!"},
+		{"unicode class", `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`, "é 1:", "\x01"},
+		{"class with Is", `\p{IsL}+`, "é", "1"},
+		{"large repetition", `a{1,2048}`, "aaa", ""},
+		{"large exact repetition", `[a-z]{1,63}x{0,5000}`, "abcxx", "ABC"},
+		{"escaped punctuation", `[a-z\_\-]+\/`, "a_-/", "a"},
+		{"lambda function name", `(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?` +
+			`([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?`, "my-function:$LATEST", "my function"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			re, err := CompilePattern(tt.pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !re.MatchString(tt.match) {
+				t.Errorf("%s does not match %q", re, tt.match)
+			}
+			if re.MatchString(tt.refuse) {
+				t.Errorf("%s matches %q", re, tt.refuse)
+			}
+		})
+	}
+	if _, err := CompilePattern(`(?!aws:)[a-z]+`); err == nil {
+		t.Error("a look ahead compiled")
+	}
+}
