@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+func gzipped(t *testing.T, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := io.WriteString(z, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestReadBody(t *testing.T) {
+	const limit = 1 << 10
+	full := strings.Repeat("x", limit)
+	tests := []struct {
+		name     string
+		body     []byte
+		encoding string
+		length   int64 // -1 when the client does not tell
+		want     string
+		code     string
+	}{
+		{"none", nil, "", 0, "", ""},
+		{"plain", []byte("hi"), "", 2, "hi", ""},
+		{"without a length", []byte(full), "", -1, full, ""},
+		{"at the limit", []byte(full), "identity", limit, full, ""},
+		{"over the limit", []byte(full + "x"), "", limit + 1, "", "RequestEntityTooLargeException"},
+		{"over the limit without a length", []byte(full + "x"), "", -1, "", "RequestEntityTooLargeException"},
+		{"gzip", gzipped(t, full), "gzip", 50, full, ""},
+		{"gzip over the limit", gzipped(t, strings.Repeat(full, 1000)), "GZIP", 50, "", "RequestEntityTooLargeException"},
+		{"not gzip", []byte("hi"), "gzip", 2, "", "SerializationException"},
+		{"gzip that breaks", gzipped(t, full)[:20], "gzip", 20, "", "?"},
+		{"another encoding", []byte("hi"), "br", 2, "", "UnsupportedMediaTypeException"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", iotest.HalfReader(bytes.NewReader(tt.body)))
+			r.ContentLength = tt.length
+			r.Header.Set("Content-Encoding", tt.encoding)
+			got, err := ReadBody(r, testOperation("Blob"), limit)
+			var f *FrameworkError
+			switch {
+			case tt.code == "?" && err != nil:
+			case tt.code != "" && (!errors.As(err, &f) || f.Code != tt.code):
+				t.Errorf("got %v, want %s", err, tt.code)
+			case tt.code == "" && (err != nil || string(got) != tt.want):
+				t.Errorf("got %d bytes, %v", len(got), err)
+			}
+		})
+	}
+}
+
+func TestReadBodyTrustsNoLength(t *testing.T) {
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", iotest.OneByteReader(strings.NewReader("tiny")))
+	r.ContentLength = 60 << 20
+	body, err := ReadBody(r, testOperation("Blob"), 70<<20)
+	if err != nil || cap(body) > 2<<20 {
+		t.Errorf("%d bytes allocated for a promise, %v", cap(body), err)
+	}
+}
+
+func TestBodyLimit(t *testing.T) {
+	s := Schema{}
+	op := &Operation{}
+	if got := s.BodyLimit(op); got != DefaultMaxBody {
+		t.Errorf("default: %d", got)
+	}
+	s.MaxBody = 5
+	if got := s.BodyLimit(op); got != 5 {
+		t.Errorf("schema: %d", got)
+	}
+	op.MaxBody = 7
+	if got := s.BodyLimit(op); got != 7 {
+		t.Errorf("operation: %d", got)
+	}
+}
+
+func TestSchemaKnowsItsOperations(t *testing.T) {
+	if i := testSchema.Operation("Bound"); i != 1 {
+		t.Errorf("Bound is %d", i)
+	}
+	if testSchema.Operation("Later") != -1 || !testSchema.Has("Later") || !testSchema.Has("Bound") || testSchema.Has("Never") {
+		t.Error("implemented, missing and unknown are not told apart")
+	}
+	for _, id := range testSchema.Protocols {
+		if p := testSchema.Protocol(id); p == nil || p.ID() != id {
+			t.Errorf("%s: %v", id, p)
+		}
+	}
+	if testSchema.Protocol(ProtocolCBOR) != nil {
+		t.Error("a protocol that the service does not speak")
+	}
+}
+
+func TestTimestamps(t *testing.T) {
+	at := func(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+	tests := []struct {
+		format TimeFormat
+		text   string
+		want   time.Time
+		back   string // "" for the same text
+	}{
+		{TimeEpoch, "0", at(0), ""},
+		{TimeEpoch, "1700000000.12", at(1700000000120), ""},
+		{TimeEpoch, "1700000000.1239", at(1700000000124), "1700000000.124"},
+		{TimeEpoch, "-0.001", at(-1), ""},
+		{TimeEpoch, "1.7e9", at(1700000000000), "1700000000"},
+		{TimeISO8601, "1970-01-01T00:00:00.001Z", at(1), ""},
+		{TimeISO8601, "1970-01-01T00:00:00", at(0), "1970-01-01T00:00:00Z"},
+		{TimeISO8601, "1970-01-02", at(86400000), "1970-01-02T00:00:00Z"},
+		{TimeRFC822, "Thu, 01 Jan 1970 00:00:00 GMT", at(0), ""},
+		{TimeRFC822, "Thu, 01 Jan 1970 00:00:00.25 GMT", at(250), ""},
+	}
+	for _, tt := range tests {
+		got, err := parseTime(tt.text, tt.format)
+		if err != nil || !got.Equal(tt.want) {
+			t.Errorf("%s: got %v, %v", tt.text, got, err)
+		}
+		back := tt.back
+		if back == "" {
+			back = tt.text
+		}
+		if text := string(appendTime(nil, tt.want, tt.format)); text != back {
+			t.Errorf("%s: back as %s", tt.text, text)
+		}
+	}
+	for _, text := range []string{"", "x", "NaN", "1e300", "-62135596800", "253402300800"} {
+		if got, err := parseTime(text, TimeEpoch); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}
+
+type echo struct{ err error }
+
+func (e echo) Call(_ context.Context, _, operation string, in any) (any, error) {
+	if operation == "Wrong" {
+		return "text", nil
+	}
+	return in, e.err
+}
+
+func TestCallIsTyped(t *testing.T) {
+	in := &nested{Key: "k"}
+	if out, err := Call[nested](t.Context(), echo{}, "test", "Echo", in); err != nil || out != in {
+		t.Errorf("got %v, %v", out, err)
+	}
+	failed := &notFound{Message: "x"}
+	var as *notFound
+	if _, err := Call[nested](t.Context(), echo{err: failed}, "test", "Echo", in); !errors.As(err, &as) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Call[nested](t.Context(), echo{}, "test", "Wrong", in); err == nil {
+		t.Error("a wrong type passed")
+	}
+	if info := ErrorInfoOf(failed); info.Code != "NotFound" {
+		t.Errorf("got %+v", info)
+	}
+}
