@@ -2,7 +2,10 @@
 
 package store
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // FormatError: the data directory was written by a version of Gust whose on-disk format this one does not know.
 type FormatError struct {
@@ -25,7 +28,8 @@ type CorruptError struct {
 
 // Error names the directory and what was found.
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("store: the data in %s is damaged: %v", e.Dir, e.Err)
+	what, _, _ := strings.Cut(e.Err.Error(), "\n") // some libraries go on with details for developers
+	return fmt.Sprintf("store: the data in %s is damaged: %s", e.Dir, what)
 }
 
 // Unwrap returns what was found.

@@ -40,3 +40,36 @@ func TestEngineInMemory(t *testing.T) {
 		return mustOpen(t, Options{Ephemeral: true, Clock: c})
 	})
 }
+
+// TestFourthRunHasTheCommitLock: what conflicts again and again is at last run where it cannot.
+func TestFourthRunHasTheCommitLock(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, Options{Ephemeral: true})
+	runs := 0
+	set := func(tx store.Tx) error { tx.Set([]byte("a"), nil); return nil }
+	if err := s.Update(t.Context(), func(st store.Tx) error {
+		if _, err := st.Get([]byte("a")); err != nil {
+			return err
+		}
+		runs++
+		if own, ok := st.(*tx); !ok || own.exclusive != (runs > maxConflicts) {
+			t.Errorf("run %d: exclusive = %v", runs, own.exclusive)
+		}
+		if runs <= maxConflicts {
+			other := make(chan error)
+			go func() { other <- s.Update(t.Context(), set) }()
+			if err := <-other; err != nil {
+				return err
+			}
+		} else if s.commitMu.TryLock() {
+			t.Error("the commit lock is free")
+			s.commitMu.Unlock()
+		}
+		return set(st)
+	}); err != nil || runs != maxConflicts+1 {
+		t.Errorf("%d runs, %v", runs, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -100,6 +100,12 @@ func pebbleOptions(o Options) *pebble.Options {
 		L0StopWritesThreshold:       24,
 		MaxOpenFiles:                512,
 		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
+		EventListener: &pebble.EventListener{
+			// Pebble's own ends the process. Here the reads that need the file fail, and the others go on.
+			DataCorruption: func(i pebble.DataCorruptionInfo) {
+				o.Log.Error("store: damaged file", "path", i.Path, "error", i.Details)
+			},
+		},
 	}
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // bits a key: about 1 % of absent keys cost a read
