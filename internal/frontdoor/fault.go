@@ -30,7 +30,7 @@ func writeFault(c *call, err error) {
 		codec.Error(c.w, c.r, f, c.request.ID)
 	case c.target.shape == wire.ProtocolCBOR:
 		writeCBORFault(c, f)
-	default: // refused before it was routed
+	default:
 		s.Protocols = []wire.ProtocolID{wire.ProtocolRESTJSON}
 		s.Protocol(wire.ProtocolRESTJSON).Error(c.w, c.r, f, c.request.ID)
 	}

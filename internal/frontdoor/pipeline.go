@@ -99,6 +99,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (d *Door) refuse(c *call) error {
 	if err := d.Guard.Check(c.r); err != nil {
+		c.target.shape = shapeOf(c.r) // not routed, but the client should understand why
 		return err
 	}
 	c.done = d.Guard.Allow(c.w, c.r)
