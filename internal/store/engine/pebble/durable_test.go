@@ -203,7 +203,7 @@ func TestHistoryIsBounded(t *testing.T) {
 			done := make(chan error)
 			go func() {
 				err := error(nil)
-				for i := range 30 {
+				for i := range 8 {
 					err = errors.Join(err, write(i*10_000, 10_000))
 				}
 				done <- err
