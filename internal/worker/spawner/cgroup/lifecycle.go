@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -166,7 +165,12 @@ func (g *Group) pids() ([]int, error) {
 	if len(g.dirs) == 0 {
 		return nil, nil
 	}
-	b, err := os.ReadFile(filepath.Join(g.dirs[0], "cgroup.procs"))
+	name := g.dirs[0] + "/cgroup.procs"
+	var buf [4096]byte
+	b, err := read(name, buf[:])
+	if err == nil && len(b) > len(buf)/2 { // perhaps not all
+		b, err = os.ReadFile(name)
+	}
 	if err != nil {
 		return nil, err
 	}

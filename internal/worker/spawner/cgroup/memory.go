@@ -5,6 +5,7 @@
 package cgroup
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -64,13 +65,17 @@ func estimatePeak(s memorySample, io func() int64) int64 {
 func (g *Group) memoryPeak(buf []byte, killed bool) (int64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s, err := g.sampleMemory(buf)
+	high, err := g.highMark(buf)
 	if err != nil {
 		return -1, err
 	}
-	// The usual case of a warm sandbox: nothing was charged beyond what is already explained.
-	if s.high >= 0 && s.high == g.high && s.high-s.kernel <= g.peak {
+	// The usual case of a warm sandbox: no more was charged, and nearly all that ever was is explained.
+	if high >= 0 && high == g.high && high-g.peak <= g.peak/32 {
 		return g.peak, nil
+	}
+	s, err := g.sampleMemory(high, buf)
+	if err != nil {
+		return -1, err
 	}
 	pids, err := g.pids()
 	if err != nil {
@@ -79,7 +84,7 @@ func (g *Group) memoryPeak(buf []byte, killed bool) (int64, error) {
 	for _, pid := range pids {
 		s.procs += g.processPeak(pid, buf)
 	}
-	g.high = s.high
+	g.high = high
 	g.peak = max(g.peak, estimatePeak(s, func() int64 {
 		if killed { // by the kernel, at the limit: it was not for files, those can be dropped
 			return 0
@@ -89,45 +94,45 @@ func (g *Group) memoryPeak(buf []byte, killed bool) (int64, error) {
 	return g.peak, nil
 }
 
-func (g *Group) sampleMemory(buf []byte) (memorySample, error) {
+// highMark returns the largest charge ever, -1 where the kernel does not keep it.
+func (g *Group) highMark(buf []byte) (int64, error) {
 	c := g.host.Memory
-	s := memorySample{high: -1}
+	if c.Version == 1 {
+		return g.readInt(c, "memory.max_usage_in_bytes", buf)
+	}
+	if g.mark != nil {
+		n, err := unix.Pread(int(g.mark.Fd()), buf[:32], 0)
+		if err != nil {
+			return -1, os.NewSyscallError("read memory.peak", err)
+		}
+		return strconv.ParseInt(string(bytes.TrimSpace(buf[:n])), 10, 64)
+	}
+	n, err := g.readInt(c, "memory.peak", buf)
+	if errors.Is(err, os.ErrNotExist) { // before Linux 5.19
+		return -1, nil
+	}
+	return n, err
+}
+
+func (g *Group) sampleMemory(high int64, buf []byte) (memorySample, error) {
+	c := g.host.Memory
+	s := memorySample{high: high}
 	b, err := read(g.file(c, "memory.stat"), buf)
 	if err != nil {
 		return s, err
 	}
-	if c.Version == 1 {
-		s.anon, s.shmem = max(field(b, "total_rss"), 0), max(field(b, "total_shmem"), 0)
-		s.file = max(field(b, "total_cache")-s.shmem, 0) // v1's cache contains shmem
-		if s.high, err = g.readInt(c, "memory.max_usage_in_bytes", buf); err != nil {
-			return s, err
-		}
-		if s.kernel, err = g.readInt(c, "memory.kmem.usage_in_bytes", buf); err != nil {
-			s.kernel = 0 // built without it, or removed
-		}
+	if c.Version == 2 {
+		s.anon, s.shmem = max(field(b, "anon"), 0), max(field(b, "shmem"), 0)
+		s.file = max(field(b, "file")-s.shmem, 0) // the kernel's count contains shmem
+		s.kernel = max(field(b, "kernel"), 0)
 		return s, nil
 	}
-	s.anon, s.shmem = max(field(b, "anon"), 0), max(field(b, "shmem"), 0)
-	s.file = max(field(b, "file")-s.shmem, 0) // as in v1
-	s.kernel = max(field(b, "kernel"), 0)
-	if g.mark != nil {
-		n, err := unix.Pread(int(g.mark.Fd()), buf[:32], 0)
-		if err == nil {
-			s.high, err = strconv.ParseInt(trim(buf[:n]), 10, 64)
-		}
-		return s, err
+	s.anon, s.shmem = max(field(b, "total_rss"), 0), max(field(b, "total_shmem"), 0)
+	s.file = max(field(b, "total_cache")-s.shmem, 0) // as above
+	if s.kernel, err = g.readInt(c, "memory.kmem.usage_in_bytes", buf); err != nil {
+		s.kernel = 0 // a kernel built without it
 	}
-	if s.high, err = g.readInt(c, "memory.peak", buf); errors.Is(err, os.ErrNotExist) { // before Linux 5.19
-		return s, nil
-	}
-	return s, err
-}
-
-func trim(b []byte) string {
-	for len(b) > 0 && b[len(b)-1] == '\n' {
-		b = b[:len(b)-1]
-	}
-	return string(b)
+	return s, nil
 }
 
 // processPeak returns the largest resident anonymous memory that a process ever had; 0 for one that has ended.

@@ -99,28 +99,21 @@ func (g *Group) readInt(c Controller, name string, buf []byte) (int64, error) {
 	return n, nil
 }
 
-// read reads a control file into buf: one open, one or two reads, one close, nothing on the heap.
+// read reads a control file into buf: one open, one read, one close. The kernel makes such a file's text in pages, so
+// one read returns all of it when both it and buf are at most a page long.
 func read(name string, buf []byte) ([]byte, error) {
 	fd, err := open(name, unix.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
-	n := 0
-	for n < len(buf) {
-		m, err := unix.Read(fd, buf[n:])
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			_ = unix.Close(fd)
-			return nil, &os.PathError{Op: "read", Path: name, Err: err}
-		}
-		if m == 0 {
-			break
-		}
-		n += m
+	n, err := unix.Read(fd, buf)
+	for errors.Is(err, unix.EINTR) {
+		n, err = unix.Read(fd, buf)
 	}
 	_ = unix.Close(fd) // read only
+	if err != nil {
+		return nil, &os.PathError{Op: "read", Path: name, Err: err}
+	}
 	return buf[:n], nil
 }
 
