@@ -177,3 +177,16 @@ func TestCallIsTyped(t *testing.T) {
 		t.Errorf("got %+v", info)
 	}
 }
+
+func TestCallJSON(t *testing.T) {
+	const text = `{"Name":"a","Count":1,"Flag":true,"Names":["x"]}`
+	got, err := CallJSON(t.Context(), echo{}, &testSchema, "Everything", []byte(text))
+	if err != nil || string(got) != text {
+		t.Errorf("got %s, %v", got, err)
+	}
+	for operation, want := range map[string]string{"Later": "Gust does not implement", "Never": "UnknownOperationException", "Everything": "null"} {
+		if _, err := CallJSON(t.Context(), echo{}, &testSchema, operation, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", operation, err)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 // trail is where a decoder or the validator stands, for the paths in validation messages, and what a decoder found to be
 // missing. Its strings may alias the request body; a path is a copy.
 type trail struct {
+	room     [6]segment // of segments, for the usual depth
 	segments []segment
 	missing  []string // paths of required members that were absent and that no Go value shows to be so
 }
@@ -22,10 +23,18 @@ type segment struct {
 	key   bool
 }
 
-func (t *trail) pushMember(name string) { t.segments = append(t.segments, segment{name: name}) }
-func (t *trail) pushIndex(i int)        { t.segments = append(t.segments, segment{index: i}) }
-func (t *trail) pushKey(key string)     { t.segments = append(t.segments, segment{name: key, key: true}) }
-func (t *trail) pop()                   { t.segments = t.segments[:len(t.segments)-1] }
+func (t *trail) pushMember(name string) { t.push(segment{name: name}) }
+func (t *trail) pushIndex(i int)        { t.push(segment{index: i}) }
+func (t *trail) pushKey(key string)     { t.push(segment{name: key, key: true}) }
+
+func (t *trail) push(s segment) {
+	if t.segments == nil {
+		t.segments = t.room[:0]
+	}
+	t.segments = append(t.segments, s)
+}
+
+func (t *trail) pop() { t.segments = t.segments[:len(t.segments)-1] }
 
 // path renders the position as AWS does: "globalSecondaryIndexes.1.member.provisionedThroughput".
 func (t *trail) path() string {
