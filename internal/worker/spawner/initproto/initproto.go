@@ -30,9 +30,9 @@ const (
 	KindExit
 )
 
-// Setup builds the root file system. With TmpAttached one detached mount travels with it, for /tmp.
+// Setup builds the root file system. The detached mount of the template tree travels with it and, with TmpAttached, a
+// second one for /tmp.
 type Setup struct {
-	Root        string   // template tree, in the mount namespace that init was cloned from
 	Hostname    string   // name in the UTS namespace
 	ProcMasks   []string // files and directories under /proc that processes must not read
 	ProcRO      []string // directories under /proc that stay readable only
@@ -87,7 +87,6 @@ type Message interface{ encode(e *encoder) }
 
 func (m Setup) encode(e *encoder) {
 	e.b = append(e.b, byte(KindSetup))
-	e.str(m.Root)
 	e.str(m.Hostname)
 	e.strs(m.ProcMasks)
 	e.strs(m.ProcRO)
@@ -152,7 +151,7 @@ func Decode(p []byte) (Message, error) {
 	var m Message
 	switch k := Kind(p[0]); k {
 	case KindSetup:
-		m = Setup{Root: d.str(), Hostname: d.str(), ProcMasks: d.strs(), ProcRO: d.strs(), UID: d.u32(), GID: d.u32(), TmpAttached: d.flag()}
+		m = Setup{Hostname: d.str(), ProcMasks: d.strs(), ProcRO: d.strs(), UID: d.u32(), GID: d.u32(), TmpAttached: d.flag()}
 	case KindClaim:
 		m = Claim{Seq: d.u32(), Targets: d.strs(), Replace: d.u32(), Files: d.u32()}
 	case KindStart:

@@ -12,7 +12,7 @@ var samples = []struct {
 	name string
 	m    Message
 }{
-	{"setup", Setup{Root: "/run/t", Hostname: "h", ProcMasks: []string{"/proc/kcore"}, ProcRO: []string{"/proc/sys"}, UID: 993, GID: 990, TmpAttached: true}},
+	{"setup", Setup{Hostname: "h", ProcMasks: []string{"/proc/kcore"}, ProcRO: []string{"/proc/sys"}, UID: 993, GID: 990, TmpAttached: true}},
 	{"claim", Claim{Seq: 7, Targets: []string{"/var/task", "/tmp"}, Replace: 2, Files: 1024}},
 	{"start", Start{Seq: 8, Path: "/var/task/bootstrap", Dir: "/var/task", Args: []string{"bootstrap"}, Env: []string{"A=", "B=2"}}},
 	{"start without lists", Start{Seq: 1, Path: "/x"}},

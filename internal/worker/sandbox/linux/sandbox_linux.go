@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/gustcloud/gust/internal/worker/sandbox"
+	"github.com/gustcloud/gust/internal/worker/spawner"
+	"github.com/gustcloud/gust/internal/worker/spawner/initproto"
+	"github.com/gustcloud/gust/internal/worker/spawner/packet"
+)
+
+// box implements sandbox.Sandbox.
+type box struct {
+	driver *Driver
+	id     string
+	init   *initClient
+	run    sync.WaitGroup // init.receive
+
+	// freezing orders Freeze and Thaw; it is never held while waiting for mu.
+	freezing sync.Mutex
+	control  spawner.Prepared // Freezer, Freeze and Thaw
+	frozen   bool
+
+	mu        sync.Mutex
+	state     state
+	listeners []net.Listener
+	tmpTaken  bool
+
+	closing  sync.Once
+	closeErr error
+}
+
+type state int
+
+const (
+	parked state = iota
+	claimed
+	closed
+)
+
+var _ sandbox.Sandbox = (*box)(nil)
+
+func newBox(d *Driver, id string, p spawner.Prepared) *box {
+	b := &box{driver: d, id: id, control: p}
+	b.init = newInitClient(p.Init, b.oom)
+	b.run.Go(b.init.receive)
+	return b
+}
+
+// ID returns 16 hexadecimal digits.
+func (b *box) ID() string { return b.id }
+
+// Paths are AWS's.
+func (b *box) Paths() sandbox.Paths {
+	return sandbox.Paths{Task: "/var/task", Runtime: "/var/runtime", Opt: "/opt", Tmp: "/tmp"}
+}
+
+// Listen makes a listener in the sandbox's network namespace.
+func (b *box) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	f, err := b.driver.client.Listen(ctx, b.id, network, address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s inside %s: %w", address, b.id, err)
+	}
+	defer f.Close() // FileListener duplicates it
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s inside %s: %w", address, b.id, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state == closed {
+		return nil, errors.Join(sandbox.ErrClosed, l.Close())
+	}
+	b.listeners = append(b.listeners, l)
+	return l, nil
+}
+
+// Claim gives the sandbox its function.
+func (b *box) Claim(ctx context.Context, c sandbox.Claim) error {
+	b.mu.Lock()
+	if b.state == closed {
+		b.mu.Unlock()
+		return sandbox.ErrClosed
+	}
+	if b.state != parked {
+		b.mu.Unlock()
+		return fmt.Errorf("sandbox %s is claimed already", b.id)
+	}
+	b.state = claimed
+	b.mu.Unlock()
+	tmp, err := tmpID(c.Tmp)
+	if err != nil {
+		return err
+	}
+	m, err := b.driver.client.Claim(ctx, b.id, c, tmp)
+	if err != nil {
+		return fmt.Errorf("claim sandbox %s: %w", b.id, err)
+	}
+	defer packet.CloseAll(m.Files)
+	r, err := b.init.call(ctx, func(seq uint32) initproto.Message {
+		return initproto.Claim{Seq: seq, Targets: m.Targets, Replace: m.Replace, Files: uint32(max(0, c.Files))} //nolint:gosec // a limit
+	}, m.Files...)
+	if err != nil {
+		return fmt.Errorf("claim sandbox %s: %w", b.id, err)
+	}
+	if r.m.Errno != 0 {
+		return fmt.Errorf("claim sandbox %s: %s: %w", b.id, r.m.Step, syscall.Errno(r.m.Errno))
+	}
+	return nil
+}
+
+// Start runs a process as the function's user.
+func (b *box) Start(ctx context.Context, c sandbox.Command) (sandbox.Process, error) {
+	b.mu.Lock()
+	s := b.state
+	b.mu.Unlock()
+	switch s {
+	case parked:
+		return nil, fmt.Errorf("sandbox %s is not claimed", b.id)
+	case closed:
+		return nil, sandbox.ErrClosed
+	case claimed:
+	}
+	out, err := outputs(c)
+	if err != nil {
+		return nil, err
+	}
+	r, err := b.init.call(ctx, func(seq uint32) initproto.Message {
+		return initproto.Start{Seq: seq, Path: c.Path, Dir: c.Dir, Args: c.Args, Env: c.Env}
+	}, out.files[:]...)
+	out.close()
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		return nil, &sandbox.StartError{Path: c.Path, Err: errno}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start %s in %s: %w", c.Path, b.id, err)
+	}
+	if r.m.Errno != 0 {
+		return nil, &sandbox.StartError{Path: c.Path, Err: syscall.Errno(r.m.Errno)}
+	}
+	r.proc.thaw = b.thaw
+	return r.proc, nil
+}
+
+// outs are the two files of a command; what the command leaves nil is the null device.
+type outs struct {
+	files [2]*os.File
+	null  *os.File
+}
+
+func outputs(c sandbox.Command) (outs, error) {
+	o := outs{files: [2]*os.File{c.Stdout, c.Stderr}}
+	for i, f := range o.files {
+		if f != nil {
+			continue
+		}
+		if o.null == nil {
+			var err error
+			if o.null, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0); err != nil {
+				return outs{}, fmt.Errorf("open the null device: %w", err)
+			}
+		}
+		o.files[i] = o.null
+	}
+	return o, nil
+}
+
+func (o outs) close() {
+	if o.null != nil {
+		_ = o.null.Close()
+	}
+}
+
+// Freeze stops every process inside, PID 1 too.
+func (b *box) Freeze(ctx context.Context) error {
+	b.freezing.Lock()
+	defer b.freezing.Unlock()
+	if b.isClosed() {
+		return sandbox.ErrClosed
+	}
+	if b.frozen {
+		return nil
+	}
+	b.frozen = true // also when the wait fails: the request stands until Thaw
+	if err := b.driver.client.Freeze(ctx, b.id); err != nil {
+		return fmt.Errorf("freeze %s: %w", b.id, err)
+	}
+	return nil
+}
+
+// Thaw is on the path of an invocation: it writes to the control file by itself.
+func (b *box) Thaw(context.Context) error { return b.thaw() }
+
+func (b *box) thaw() error {
+	b.freezing.Lock()
+	defer b.freezing.Unlock()
+	if b.isClosed() {
+		return sandbox.ErrClosed
+	}
+	if !b.frozen {
+		return nil
+	}
+	if b.control.Freezer == nil {
+		if err := b.driver.client.Thaw(b.id); err != nil {
+			return fmt.Errorf("thaw %s: %w", b.id, err)
+		}
+	} else if _, err := b.control.Freezer.WriteAt([]byte(b.control.Thaw), 0); err != nil {
+		return fmt.Errorf("thaw %s: %w", b.id, err)
+	}
+	b.frozen = false
+	return nil
+}
+
+// Stats reads the counters.
+func (b *box) Stats() (sandbox.Stats, error) {
+	if b.isClosed() {
+		return sandbox.Stats{}, sandbox.ErrClosed
+	}
+	st, err := b.driver.client.Stats(b.id)
+	if err != nil {
+		return sandbox.Stats{}, fmt.Errorf("read the counters of %s: %w", b.id, err)
+	}
+	return st, nil
+}
+
+func (b *box) oom() bool {
+	st, err := b.Stats()
+	return err == nil && st.OOMKills > 0
+}
+
+func (b *box) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state == closed
+}
+
+// Close ends the sandbox.
+func (b *box) Close() error {
+	b.closing.Do(func() { b.closeErr = b.close() })
+	return b.closeErr
+}
+
+func (b *box) close() error {
+	b.mu.Lock()
+	b.state = closed
+	listeners := b.listeners
+	b.mu.Unlock()
+	var errs []error
+	for _, l := range listeners {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	// The spawner kills PID 1 and waits; receive sees the socket end after the last exit was reported.
+	if err := b.driver.client.CloseSandbox(b.id); err != nil && !errors.Is(err, sandbox.ErrClosed) {
+		errs = append(errs, fmt.Errorf("close %s: %w", b.id, err))
+	}
+	_ = b.init.conn.Close()
+	b.run.Wait()
+	b.freezing.Lock()
+	if b.control.Freezer != nil {
+		errs = append(errs, b.control.Freezer.Close())
+	}
+	b.freezing.Unlock()
+	b.driver.forget(b)
+	return errors.Join(errs...)
+}
