@@ -76,7 +76,7 @@ func mustEnvironment(t testing.TB, opts ...option) *bench {
 		Timeout: 5 * time.Second, EphemeralMB: 512, LogGroup: "/aws/lambda/f",
 	}
 	cfg := lifecycle.Config{
-		ID: strings.Repeat("0a", 16), Version: v, Launch: bootstraptest.Launch(), CodeDir: bootstraptest.CodeDir(t),
+		ID: strings.Repeat("0a", 16), Version: v, Launch: bootstraptest.Launch(v), CodeDir: bootstraptest.CodeDir(t),
 		InitLimit: 5 * time.Second, InitType: "on-demand",
 	}
 	for _, o := range opts {
@@ -128,7 +128,7 @@ func timeout(d time.Duration) option {
 }
 
 func bootInit(what string) option {
-	return func(_ *invoke.Version, c *lifecycle.Config) { c.Launch = bootstraptest.Launch("BOOT_INIT=" + what) }
+	return func(v *invoke.Version, c *lifecycle.Config) { c.Launch = bootstraptest.Launch(v, "BOOT_INIT="+what) }
 }
 
 func initLimit(d time.Duration) option {
@@ -313,7 +313,7 @@ func TestBootstrapThatCannotStart(t *testing.T) {
 		prepare func(t *testing.T, dir string)
 		message string
 	}{
-		{"missing", func(*testing.T, string) {}, "Couldn't find valid bootstrap(s): ["},
+		{"missing", func(*testing.T, string) {}, "no such file or directory"},
 		{"not executable", func(t *testing.T, dir string) { mustWrite(t, dir+"/bootstrap", "#!/bin/sh\n", 0o600) }, "permission denied"},
 		{"not a program", func(t *testing.T, dir string) { mustWrite(t, dir+"/bootstrap", "hello", 0o700) }, "exec format error"},
 		{"its interpreter is missing", func(t *testing.T, dir string) { mustWrite(t, dir+"/bootstrap", "#!/no/such\n", 0o700) }, "no such file or directory"},
@@ -395,19 +395,17 @@ func TestFrozenEnvironmentCloses(t *testing.T) {
 }
 
 func TestEnvironmentVariables(t *testing.T) {
-	for _, tc := range []struct{ name, variable, want string }{
-		{"reserved wins over the customer's", "_HANDLER", "h"},
-		{"the customer's wins over a default", "LANG", "xx"},
-		{"credentials win over the customer's", "AWS_ACCESS_KEY_ID", "AKID"},
-		{"memory", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"},
-		{"region", "AWS_REGION", "eu-west-1"},
-		{"initialization", "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"},
-		{"a custom runtime has no execution environment name", "AWS_EXECUTION_ENV", ""},
-		{"the host's variables are not passed", "HOME", ""},
+	for _, tc := range []struct{ variable, want string }{
+		{"_HANDLER", "h"},
+		{"AWS_ACCESS_KEY_ID", "AKID"},
+		{"AWS_SESSION_TOKEN", "token"},
+		{"AWS_LAMBDA_LOG_STREAM_NAME", time.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + strings.Repeat("0a", 16)},
+		{"CUSTOM", "value"},
+		{"USER", ""}, // the host's variables are not passed
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		t.Run(tc.variable, func(t *testing.T) {
 			b := mustEnvironment(t, func(v *invoke.Version, _ *lifecycle.Config) {
-				v.Environment = map[string]string{"_HANDLER": "x", "LANG": "xx", "AWS_ACCESS_KEY_ID": "x"}
+				v.Environment = map[string]string{"CUSTOM": "value"}
 			})
 			if got := answer(t, b.invoke(t, "id-1", bootstraptest.Event{Env: tc.variable})).Env; got != tc.want {
 				t.Errorf("%s = %q, want %q", tc.variable, got, tc.want)
@@ -416,8 +414,23 @@ func TestEnvironmentVariables(t *testing.T) {
 	}
 }
 
+func TestFunctionWithoutBootstrap(t *testing.T) {
+	b := mustEnvironment(t, func(_ *invoke.Version, c *lifecycle.Config) {
+		c.Launch.Command = func(lifecycle.Start) (sandbox.Command, error) {
+			return sandbox.Command{}, &lifecycle.EntrypointError{Message: "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}
+		}
+	})
+	res := b.invoke(t, "id-1", bootstraptest.Event{})
+	want := `{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: id-1 Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}`
+	if string(res.Payload) != want {
+		t.Errorf("got  %s\nwant %s", res.Payload, want)
+	}
+}
+
 func TestBootstrapOverTheSocket(t *testing.T) {
-	b := mustEnvironment(t, func(_ *invoke.Version, c *lifecycle.Config) { c.Launch.Socket = true })
+	b := mustEnvironment(t, func(v *invoke.Version, c *lifecycle.Config) {
+		c.Launch = bootstraptest.Launch(v, bootstraptest.OverSocket)
+	})
 	if got := answer(t, b.invoke(t, "id-1", bootstraptest.Event{Env: "AWS_LAMBDA_RUNTIME_API"})).Env; !strings.HasPrefix(got, "@") {
 		t.Errorf("address %q", got)
 	}
@@ -425,9 +438,9 @@ func TestBootstrapOverTheSocket(t *testing.T) {
 
 func TestLargeEventsPass(t *testing.T) {
 	b := mustEnvironment(t)
-	big := bootstraptest.Event{Print: strings.Repeat("y", 5<<20)}
+	big := bootstraptest.Event{Print: strings.Repeat("~", 5<<20)}
 	answer(t, b.invoke(t, "id-1", big))
-	if log := b.finish(); strings.Count(log, "y") != 5<<20 {
-		t.Errorf("%d bytes of output arrived", strings.Count(log, "y"))
+	if log := b.finish(); strings.Count(log, "~") != 5<<20 {
+		t.Errorf("%d bytes of output arrived", strings.Count(log, "~"))
 	}
 }

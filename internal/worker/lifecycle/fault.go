@@ -6,10 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gustcloud/gust/internal/worker/runtimeapi"
@@ -76,18 +72,18 @@ func exitFault(x sandbox.Exit) *fault {
 	return f
 }
 
-// startFault words a bootstrap that could not be executed. codeDir is the host's view of the code.
-func startFault(err error, paths sandbox.Paths, codeDir string) *fault {
+// startFault words a bootstrap that is missing or could not be executed; nil for an error of the host.
+func startFault(err error) *fault {
 	f := &fault{errorType: "Runtime.InvalidEntrypoint", status: "error", lost: true}
+	var missing *EntrypointError
 	var start *sandbox.StartError
-	if !errors.As(err, &start) {
+	switch {
+	case errors.As(err, &missing):
+		f.message = missing.Message
+	case errors.As(err, &start):
+		f.message = "fork/exec " + start.Path + ": " + start.Err.Error()
+	default:
 		return nil
-	}
-	f.message = "fork/exec " + start.Path + ": " + start.Err.Error()
-	if rest, ok := strings.CutPrefix(start.Path, paths.Task+"/"); ok && errors.Is(start.Err, syscall.ENOENT) {
-		if _, err := os.Lstat(filepath.Join(codeDir, filepath.Clean("/"+rest))); errors.Is(err, os.ErrNotExist) {
-			f.message = fmt.Sprintf("Couldn't find valid bootstrap(s): [%s %s/bootstrap]", start.Path, paths.Opt)
-		}
 	}
 	return f
 }

@@ -35,18 +35,32 @@ func (e *Environment) start(ctx context.Context) (c *incarnation, began time.Tim
 		return nil, began, nil, err
 	}
 	began = e.deps.Clock.Now()
-	path, args := e.cfg.Launch.Command(place.Sandbox.Paths())
-	c.proc, err = place.Sandbox.Start(ctx, sandbox.Command{
-		Path: path, Args: args, Dir: place.Sandbox.Paths().Task,
-		Env: e.environment(place, e.out.Name(), cred), Stdout: e.out.File(), Stderr: e.out.File(),
-	})
+	cmd, err := e.cfg.Launch.Command(e.startOf(place, cred))
+	if err == nil {
+		cmd.Stdout, cmd.Stderr = e.out.File(), e.out.File()
+		c.proc, err = place.Sandbox.Start(ctx, cmd)
+	}
 	if err != nil {
-		if f := startFault(err, place.Sandbox.Paths(), e.cfg.CodeDir); f != nil {
+		if f := startFault(err); f != nil {
 			return c, began, f, nil
 		}
 		return nil, began, nil, fmt.Errorf("start the runtime: %w", err)
 	}
 	return c, began, nil, nil
+}
+
+func (e *Environment) startOf(p *Place, cred Credentials) Start {
+	s := Start{
+		Paths: p.Sandbox.Paths(), Code: e.cfg.CodeDir, LogStream: e.out.Name(),
+		RuntimeAPI: p.Runtime.Addr().String(), InitType: e.cfg.InitType, Credentials: cred,
+	}
+	if p.Socket != nil {
+		s.Socket = p.Socket.Addr().String()
+	}
+	if p.API != nil {
+		s.Endpoint = "http://" + p.API.Addr().String()
+	}
+	return s
 }
 
 // adopt makes the sandbox the environment's and claims it. What fails is closed.

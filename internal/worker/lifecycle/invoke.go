@@ -18,8 +18,7 @@ func (e *Environment) Invoke(ctx context.Context, ev invoke.Event) (*invoke.Resu
 	e.checkAlive()
 	first, err := e.firstInit(ctx)
 	if err != nil {
-		e.Close()
-		return nil, err
+		return nil, e.failed(err)
 	}
 	v := e.cfg.Version
 	e.out.Begin(ev.LogTail)
@@ -28,12 +27,8 @@ func (e *Environment) Invoke(ctx context.Context, ev invoke.Event) (*invoke.Resu
 	e.deadline = start.Add(v.Timeout)
 
 	outcome, f, err := e.run(ctx, ev)
-	if err != nil {
-		e.Close()
-		return nil, err
-	}
-	if s := e.m.State(); s == ShuttingDown || s == Dead { // the process was killed under the invocation
-		return nil, ErrDead
+	if err != nil || e.ending() { // ending: the process was killed under the invocation
+		return nil, e.failed(err)
 	}
 	end := e.deps.Clock.Now()
 	rep := invoke.Report{
@@ -57,6 +52,20 @@ func (e *Environment) Invoke(ctx context.Context, ev invoke.Event) (*invoke.Resu
 		return res, nil
 	}
 	return res, e.become(Settling)
+}
+
+func (e *Environment) ending() bool {
+	s := e.m.State()
+	return s == ShuttingDown || s == Dead
+}
+
+// failed ends an environment that the host could not run. Whatever failed while it was being closed is ErrDead.
+func (e *Environment) failed(err error) error {
+	if e.ending() {
+		return ErrDead
+	}
+	e.Close()
+	return err
 }
 
 // checkAlive resets an environment whose process ended between two invocations, so that this one starts another.

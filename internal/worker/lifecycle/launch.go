@@ -33,12 +33,28 @@ type Place struct {
 type Launch struct {
 	Template   sandbox.Template
 	RuntimeDir string // host directory shown at Paths.Runtime; "" for none
-	// Command returns the executable and its arguments (argv, with argv[0]) as seen from inside.
-	Command func(p sandbox.Paths) (path string, args []string)
-	Env     []string // "NAME=value": defaults that the customer's variables may override
-	Socket  bool     // the bootstrap speaks over the abstract socket instead of TCP
-	Version string   // for the INIT_START line: "python:3.11.2"
+	Version    string // for the INIT_START line: "python:3.11.2"
+	// Command returns the runtime process. Stdout and Stderr are set by the caller.
+	// Errors: *EntrypointError, when the function has nothing to start.
+	Command func(s Start) (sandbox.Command, error)
 }
+
+// Start is what the command and the variables of a runtime process depend on, beside the version.
+type Start struct {
+	Paths       sandbox.Paths
+	Code        string // host directory of the function's code
+	LogStream   string
+	RuntimeAPI  string // host:port as seen from inside
+	Socket      string // the same API's unix socket; "" for none
+	Endpoint    string // URL of the AWS API door as seen from inside; "" for none
+	InitType    string // "on-demand"
+	Credentials Credentials
+}
+
+// EntrypointError: the function's code has no bootstrap. Its errorType is Runtime.InvalidEntrypoint.
+type EntrypointError struct{ Message string }
+
+func (e *EntrypointError) Error() string { return e.Message }
 
 // Credentials are those of the execution role.
 type Credentials struct {

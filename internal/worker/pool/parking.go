@@ -81,6 +81,10 @@ func (k *parking) stock(t sandbox.Template) *stock {
 // place gives a parked sandbox, or makes one.
 func (k *parking) place(ctx context.Context, t sandbox.Template) (*lifecycle.Place, error) {
 	k.mu.Lock()
+	if k.closed {
+		k.mu.Unlock()
+		return nil, lifecycle.ErrDead
+	}
 	st := k.stock(t)
 	st.notBefore = later(st.notBefore, k.clock.Now().Add(refillPause))
 	var p *lifecycle.Place

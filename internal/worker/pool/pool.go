@@ -92,6 +92,7 @@ type Pool struct {
 	writer  *output.Writer
 	parking *parking
 	freeze  bool // the driver can
+	open    func(lifecycle.Config) (environment, error)
 
 	mu      sync.Mutex
 	sets    map[key]*set
@@ -116,9 +117,24 @@ type set struct {
 	retired bool
 }
 
+// environment is what the pool needs of a *lifecycle.Environment.
+type environment interface {
+	invoke.Environment
+	ID() string
+	MemoryMB() int
+	State() lifecycle.State
+	Expires() time.Time
+	Settle(d time.Duration) bool
+	SettleDeadline() time.Time
+	Freeze(ctx context.Context) error
+	Thaw(ctx context.Context) error
+	Reset()
+	Close()
+}
+
 // slot is one environment in the pool.
 type slot struct {
-	env     *lifecycle.Environment
+	env     environment
 	key     key
 	release func() // of the code directory
 
@@ -133,7 +149,7 @@ type slot struct {
 // New returns a pool; it does no I/O and starts nothing.
 func New(d Deps) *Pool {
 	d.Limits = d.Limits.withDefaults()
-	return &Pool{
+	p := &Pool{
 		deps:    d,
 		writer:  output.NewWriter(output.Deps{Logs: d.Logs, Clock: d.Clock, Log: d.Log}),
 		parking: newParking(d),
@@ -141,6 +157,8 @@ func New(d Deps) *Pool {
 		sets:    make(map[key]*set),
 		wake:    make(chan struct{}, 1),
 	}
+	p.open = p.newEnvironment
+	return p
 }
 
 // Run owns the pool's background work. When ctx ends it kills every environment, hands over the rest of their output

@@ -181,10 +181,7 @@ func (p *Pool) build(ctx context.Context, k key, v *invoke.Version) (*slot, erro
 	if err != nil {
 		return nil, err
 	}
-	env, err := lifecycle.New(lifecycle.Deps{
-		Clock: p.deps.Clock, Log: p.deps.Log, Output: p.writer,
-		Place: p.parking.place, Credentials: p.deps.Credentials, APIDoor: p.deps.APIDoor,
-	}, lifecycle.Config{
+	env, err := p.open(lifecycle.Config{
 		ID: p.deps.IDs.Hex(16), Version: v, Launch: launch, CodeDir: dir,
 		InitLimit: p.deps.Limits.InitLimit, InitType: "on-demand",
 	})
@@ -193,6 +190,14 @@ func (p *Pool) build(ctx context.Context, k key, v *invoke.Version) (*slot, erro
 		return nil, err
 	}
 	return &slot{env: env, key: k, release: release}, nil
+}
+
+// newEnvironment is Pool.open outside tests.
+func (p *Pool) newEnvironment(c lifecycle.Config) (environment, error) {
+	return lifecycle.New(lifecycle.Deps{
+		Clock: p.deps.Clock, Log: p.deps.Log, Output: p.writer,
+		Place: p.parking.place, Credentials: p.deps.Credentials, APIDoor: p.deps.APIDoor,
+	}, c)
 }
 
 func (s *slot) close() {

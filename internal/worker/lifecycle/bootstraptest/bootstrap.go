@@ -21,7 +21,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gustcloud/gust/internal/invoke"
 	"github.com/gustcloud/gust/internal/worker/lifecycle"
+	"github.com/gustcloud/gust/internal/worker/runtimes"
 	"github.com/gustcloud/gust/internal/worker/sandbox"
 )
 
@@ -77,15 +79,30 @@ func CodeDir(t testing.TB) string {
 	return dir
 }
 
-// Launch starts the code directory's bootstrap as one of ours.
-func Launch(env ...string) lifecycle.Launch {
-	return lifecycle.Launch{
-		Command: func(p sandbox.Paths) (string, []string) {
-			return p.Task + "/bootstrap", []string{p.Task + "/bootstrap"}
-		},
-		Env: append([]string{marker + "=1"}, env...),
-	}
+// Launch starts the code directory's bootstrap. env overrides what runtimes.Environ gives.
+func Launch(v *invoke.Version, env ...string) lifecycle.Launch {
+	return lifecycle.Launch{Command: func(s lifecycle.Start) (sandbox.Command, error) {
+		path := s.Paths.Task + "/bootstrap"
+		vars := runtimes.Environ(runtimes.Variables{
+			Version: v, LogStream: s.LogStream, RuntimeAPI: s.RuntimeAPI, Endpoint: s.Endpoint, Paths: s.Paths,
+			Credentials: runtimes.Credentials{
+				AccessKeyID: s.Credentials.AccessKeyID, SecretAccessKey: s.Credentials.SecretAccessKey,
+				SessionToken: s.Credentials.SessionToken,
+			},
+		})
+		vars = append(vars, marker+"=1", "TMPDIR="+s.Paths.Tmp)
+		for _, e := range env {
+			if e == OverSocket {
+				e = "AWS_LAMBDA_RUNTIME_API=" + s.Socket
+			}
+			vars = append(vars, e)
+		}
+		return sandbox.Command{Path: path, Args: []string{path}, Env: vars, Dir: s.Paths.Task}, nil
+	}}
 }
+
+// OverSocket as an env of Launch makes the bootstrap use the unix socket.
+const OverSocket = "socket"
 
 func run() {
 	api := os.Getenv("AWS_LAMBDA_RUNTIME_API")

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	logsapi "github.com/gustcloud/gust/internal/awsapi/logs"
+	"github.com/gustcloud/gust/internal/base/clock"
+	"github.com/gustcloud/gust/internal/base/ids"
+	"github.com/gustcloud/gust/internal/base/reqctx"
+	"github.com/gustcloud/gust/internal/invoke"
+	"github.com/gustcloud/gust/internal/worker/lifecycle"
+	"github.com/gustcloud/gust/internal/worker/sandbox"
+)
+
+// fakeEnv is an environment whose states the tests see and set.
+type fakeEnv struct {
+	id string
+
+	mu       sync.Mutex
+	state    lifecycle.State
+	settles  time.Time // when the runtime asks for its next event
+	deadline time.Time
+	expires  time.Time
+	freezes  int
+	thaws    int
+	resets   int
+	tail     time.Duration // from the response to the next event
+	timeout  time.Duration
+}
+
+func (e *fakeEnv) Invoke(context.Context, invoke.Event) (*invoke.Result, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.state == lifecycle.Frozen {
+		return nil, errors.New("invoked while frozen")
+	}
+	e.state = lifecycle.Settling
+	e.settles = time.Now().Add(e.tail)
+	e.deadline = time.Now().Add(e.timeout)
+	return &invoke.Result{Payload: []byte(e.id)}, nil
+}
+
+func (e *fakeEnv) ID() string    { return e.id }
+func (e *fakeEnv) MemoryMB() int { return 128 }
+
+func (e *fakeEnv) State() lifecycle.State {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state
+}
+
+func (e *fakeEnv) Expires() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.expires
+}
+
+func (e *fakeEnv) SettleDeadline() time.Time { return e.deadline }
+
+func (e *fakeEnv) Settle(d time.Duration) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.state != lifecycle.Settling {
+		return true
+	}
+	wait := time.Until(e.settles)
+	time.Sleep(max(0, min(wait, d))) // the bubble's clock
+	if wait > d {
+		return false
+	}
+	e.state = lifecycle.Ready
+	return true
+}
+
+func (e *fakeEnv) Freeze(context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state = lifecycle.Frozen
+	e.freezes++
+	return nil
+}
+
+func (e *fakeEnv) Thaw(context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.state == lifecycle.Frozen {
+		e.state = lifecycle.Ready
+		e.thaws++
+	}
+	return nil
+}
+
+func (e *fakeEnv) Reset() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state = lifecycle.Parked
+	e.resets++
+}
+
+func (e *fakeEnv) Close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state = lifecycle.Dead
+}
+
+type fakeRuntimes struct{ err error }
+
+func (r fakeRuntimes) Launch(context.Context, *invoke.Version) (lifecycle.Launch, error) {
+	return lifecycle.Launch{}, r.err
+}
+
+type fakeCode struct{ err error }
+
+func (c fakeCode) Dir(context.Context, string, func(context.Context) (invoke.CodeReader, error)) (string, func(), error) {
+	return "", func() {}, c.err
+}
+
+func (c fakeCode) Check(context.Context, io.ReaderAt, int64) error { return c.err }
+
+// fakeDriver makes nothing.
+type fakeDriver struct{}
+
+func (fakeDriver) Name() string           { return "fake" }
+func (fakeDriver) Limits() sandbox.Limits { return sandbox.Limits{Freeze: true} }
+func (fakeDriver) Close() error           { return nil }
+func (fakeDriver) Prepare(context.Context, sandbox.Template) (sandbox.Sandbox, error) {
+	return nil, errors.ErrUnsupported
+}
+
+type noLogs struct{}
+
+func (noLogs) Append(context.Context, reqctx.Scope, string, string, []logsapi.Entry) error {
+	return nil
+}
+
+// harness runs a pool of fake environments in a synctest bubble.
+type harness struct {
+	*Pool
+	mu   sync.Mutex
+	envs []*fakeEnv
+	make func(*fakeEnv)
+	stop func()
+}
+
+func newHarness(t *testing.T, l Limits) *harness {
+	t.Helper()
+	l.Parked = -1
+	h := &harness{}
+	h.Pool = New(Deps{
+		Driver: fakeDriver{}, Runtimes: fakeRuntimes{}, Code: fakeCode{}, Logs: noLogs{},
+		Clock: clock.System{}, IDs: ids.System(), Log: slog.New(slog.DiscardHandler), Limits: l,
+	})
+	h.open = func(c lifecycle.Config) (environment, error) {
+		e := &fakeEnv{id: c.ID, timeout: time.Second}
+		if h.make != nil {
+			h.make(e)
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.envs = append(h.envs, e)
+		return e, nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	h.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	return h
+}
+
+func version(name, revision string) *invoke.Version {
+	return &invoke.Version{FunctionARN: name, Version: "$LATEST", Revision: revision}
+}
+
+// hold takes an environment and keeps it until release is called; it returns its id.
+func (h *harness) hold(t *testing.T, v *invoke.Version) (id string, release func()) {
+	t.Helper()
+	got, end, gone := make(chan string), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		if err := h.Try(t.Context(), v, func(e invoke.Environment) error {
+			res, err := e.Invoke(t.Context(), invoke.Event{})
+			if err != nil {
+				t.Error(err)
+				close(got)
+				return err
+			}
+			got <- string(res.Payload)
+			<-end
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}()
+	id = <-got
+	return id, func() { close(end); <-gone }
+}
+
+func (h *harness) once(t *testing.T, v *invoke.Version) string {
+	t.Helper()
+	id, release := h.hold(t, v)
+	release()
+	return id
+}
+
+func TestTryUsesTheMostRecentlyUsedIdleEnvironment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{})
+		defer h.stop()
+		f := version("f", "1")
+		a, releaseA := h.hold(t, f)
+		b, releaseB := h.hold(t, f)
+		releaseB()
+		releaseA()
+		if got := h.once(t, f); got != a || a == b {
+			t.Errorf("got %s, want %s", got, a)
+		}
+		if c := h.Counters(); c.Cold != 2 || c.Warm != 1 {
+			t.Errorf("counters %+v", c)
+		}
+	})
+}
+
+func TestTryKeepsRevisionsAndFunctionsApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{})
+		defer h.stop()
+		seen := map[string]bool{}
+		for _, v := range []*invoke.Version{version("f", "1"), version("f", "2"), version("g", "1")} {
+			seen[h.once(t, v)] = true
+		}
+		if len(seen) != 3 {
+			t.Errorf("%d environments for 3 revisions", len(seen))
+		}
+	})
+}
+
+func TestFreezeComesAMillisecondAfterRelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{})
+		defer h.stop()
+		f := version("f", "1")
+		h.once(t, f)
+		time.Sleep(freezeDelay / 2)
+		synctest.Wait()
+		if n := h.envs[0].freezes; n != 0 {
+			t.Errorf("frozen %d times before the delay", n)
+		}
+		h.once(t, f) // taken again: the delay starts anew
+		time.Sleep(freezeDelay * 3 / 4)
+		synctest.Wait()
+		if n := h.envs[0].freezes; n != 0 {
+			t.Errorf("frozen %d times although it was taken again", n)
+		}
+		time.Sleep(freezeDelay)
+		synctest.Wait()
+		if e := h.envs[0]; e.freezes != 1 || e.State() != lifecycle.Frozen {
+			t.Errorf("frozen %d times, state %s", e.freezes, e.State())
+		}
+		h.once(t, f)
+		if e := h.envs[0]; e.thaws != 1 || len(h.envs) != 1 {
+			t.Errorf("thawed %d times, %d environments", e.thaws, len(h.envs))
+		}
+	})
+}
+
+func TestSlowlySettlingEnvironmentIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{})
+		defer h.stop()
+		h.make = func(e *fakeEnv) { e.tail = 200 * time.Millisecond }
+		f := version("f", "1")
+		a := h.once(t, f)
+		if b := h.once(t, f); b == a {
+			t.Error("waited for an environment that had not settled")
+		}
+		if s := h.envs[0].State(); s != lifecycle.Settling {
+			t.Errorf("state %s", s)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if s := h.envs[0].State(); s != lifecycle.Frozen {
+			t.Errorf("after it settled: state %s", s)
+		}
+	})
+}
+
+func TestEnvironmentThatNeverSettlesIsReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{})
+		defer h.stop()
+		h.make = func(e *fakeEnv) { e.tail = time.Hour }
+		h.once(t, version("f", "1"))
+		time.Sleep(1500 * time.Millisecond) // its timeout is one second
+		synctest.Wait()
+		if e := h.envs[0]; e.resets != 1 {
+			t.Errorf("reset %d times, state %s", e.resets, e.State())
+		}
+	})
+}
+
+func TestIdleEnvironmentsAreEvicted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{Idle: time.Minute})
+		defer h.stop()
+		h.once(t, version("f", "1"))
+		time.Sleep(50 * time.Second)
+		synctest.Wait()
+		if s := h.envs[0].State(); s == lifecycle.Dead {
+			t.Error("evicted too early")
+		}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if s := h.envs[0].State(); s != lifecycle.Dead {
+			t.Errorf("state %s", s)
+		}
+		if n := len(h.Snapshot().Environments); n != 0 {
+			t.Errorf("%d environments in the snapshot", n)
+		}
+	})
+}
+
+func TestFullNodeEvictsTheOldestIdleEnvironment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{Environments: 2})
+		defer h.stop()
+		h.once(t, version("a", "1"))
+		time.Sleep(time.Second)
+		h.once(t, version("b", "1"))
+		time.Sleep(time.Second)
+		h.once(t, version("c", "1"))
+		synctest.Wait()
+		if a, b := h.envs[0].State(), h.envs[1].State(); a != lifecycle.Dead || b == lifecycle.Dead {
+			t.Errorf("a is %s, b is %s", a, b)
+		}
+	})
+}
+
+func TestFullNodeMakesCallersWaitInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{Environments: 1, Waiters: 2})
+		defer h.stop()
+		f, g := version("f", "1"), version("g", "1")
+		a, release := h.hold(t, f)
+		var order []string
+		var wg sync.WaitGroup
+		for _, v := range []*invoke.Version{f, g} {
+			wg.Go(func() { order = append(order, v.FunctionARN+" "+h.once(t, v)) })
+			synctest.Wait()
+		}
+		var busy *invoke.BusyError
+		if err := h.Try(t.Context(), f, nil); !errors.As(err, &busy) {
+			t.Errorf("a third waiter got %v", err)
+		}
+		release()
+		wg.Wait()
+		if len(order) != 2 || order[0] != "f "+a || order[1] != "g "+h.envs[1].id {
+			t.Errorf("order %v", order)
+		}
+	})
+}
+
+func TestWaiterGivesUpWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{Environments: 1})
+		defer h.stop()
+		f := version("f", "1")
+		_, release := h.hold(t, f)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var busy *invoke.BusyError
+		if err := h.Try(ctx, f, nil); !errors.As(err, &busy) {
+			t.Errorf("got %v", err)
+		}
+		release()
+		h.once(t, f) // the place in the queue was given up
+	})
+}
+
+func TestRetire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{})
+		defer h.stop()
+		old, kept, other := version("f", "1"), version("f", "2"), version("g", "1")
+		h.once(t, old)
+		busy, release := h.hold(t, old)
+		if busy != h.envs[0].id {
+			t.Fatal("the idle environment was not used")
+		}
+		idle, releaseIdle := h.hold(t, old)
+		releaseIdle()
+		h.once(t, kept)
+		h.once(t, other)
+		h.Retire("f", "$LATEST", "2")
+		synctest.Wait()
+		states := map[string]lifecycle.State{}
+		for _, e := range h.envs {
+			states[e.id] = e.State()
+		}
+		if states[idle] != lifecycle.Dead || states[busy] == lifecycle.Dead {
+			t.Errorf("idle one %s, busy one %s", states[idle], states[busy])
+		}
+		release()
+		synctest.Wait()
+		if s := h.envs[0].State(); s != lifecycle.Dead {
+			t.Errorf("after its invocation: %s", s)
+		}
+		if n := len(h.Snapshot().Environments); n != 2 {
+			t.Errorf("%d environments are left, want 2", n)
+		}
+	})
+}
+
+func TestEnvironmentWithOldCredentialsIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{})
+		defer h.stop()
+		h.make = func(e *fakeEnv) { e.expires = time.Now().Add(credentialMargin - time.Second) }
+		a := h.once(t, version("f", "1"))
+		if b := h.once(t, version("f", "1")); a == b {
+			t.Error("an environment was used although its credentials expire")
+		}
+	})
+}
+
+func TestErrorsOfPacksAndCodeReachTheCaller(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		set  func(*Pool)
+		want error
+	}{
+		{"pack", func(p *Pool) { p.deps.Runtimes = fakeRuntimes{&invoke.PackError{Runtime: "x"}} }, &invoke.PackError{}},
+		{"code", func(p *Pool) { p.deps.Code = fakeCode{&invoke.CodeError{Message: "x"}} }, &invoke.CodeError{}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHarness(t, Limits{Environments: 1})
+				defer h.stop()
+				tc.set(h.Pool)
+				for range 2 { // the second would wait for ever if the first kept its room
+					errTry := h.Try(t.Context(), version("f", "1"), nil)
+					errPrepare := h.Prepare(t.Context(), version("f", "1"))
+					for _, err := range []error{errTry, errPrepare} {
+						var pack *invoke.PackError
+						var code *invoke.CodeError
+						_, wantPack := tc.want.(*invoke.PackError)
+						if errors.As(err, &pack) != wantPack || errors.As(err, &code) == wantPack {
+							t.Errorf("got %v", err)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestRunClosesEverythingAtItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{Environments: 2})
+		h.once(t, version("f", "1"))
+		_, release := h.hold(t, version("g", "1"))
+		h.stop()
+		for _, e := range h.envs {
+			if e.State() != lifecycle.Dead {
+				t.Errorf("an environment is %s", e.State())
+			}
+		}
+		var busy *invoke.BusyError
+		if err := h.Try(t.Context(), version("f", "1"), nil); !errors.As(err, &busy) {
+			t.Errorf("Try after the end: %v", err)
+		}
+		release()
+	})
+}
