@@ -208,8 +208,10 @@ func judgeTmp(f Facts) Item {
 }
 
 func judgeOverlay(f Facts) Item {
-	i := Item{Name: Overlay, OK: slices.Contains(strings.Fields(f.Filesystems), "overlay"), Detail: "available",
-		Fix: "modprobe overlay"}
+	i := Item{
+		Name: Overlay, OK: slices.Contains(strings.Fields(f.Filesystems), "overlay"), Detail: "available",
+		Fix: "modprobe overlay",
+	}
 	if !i.OK {
 		i.Detail = "not loaded"
 	}
@@ -217,19 +219,27 @@ func judgeOverlay(f Facts) Item {
 }
 
 func judgeSizes(f Facts) []Item {
-	disk := Item{Name: Disk, OK: f.DiskFree >= minDisk && f.DiskFree >= f.DiskTotal/minDiskShare,
+	disk := Item{
+		Name: Disk, OK: f.DiskFree >= minDisk && f.DiskFree >= f.DiskTotal/minDiskShare,
 		Detail: fmt.Sprintf("%s free of %s at %s", size(f.DiskFree), size(f.DiskTotal), f.DataDir),
-		Fix:    "free space, or choose another place with --data: below 5 % free, logs are not written"}
-	memory := Item{Name: Memory, OK: f.MemoryAvailable >= minMemory,
+		Fix:    "free space, or choose another place with --data: below 5 % free, logs are not written",
+	}
+	memory := Item{
+		Name: Memory, OK: f.MemoryAvailable >= minMemory,
 		Detail: fmt.Sprintf("%s available of %s", size(f.MemoryAvailable), size(f.MemoryTotal)),
-		Fix:    "stop other programs, or use a machine with more memory"}
+		Fix:    "stop other programs, or use a machine with more memory",
+	}
 	return []Item{
 		{Name: CPUs, OK: f.CPUs > 0, Detail: strconv.Itoa(f.CPUs)},
 		memory,
-		{Name: OpenFiles, OK: f.OpenFiles >= minOpenFiles, Detail: "at most " + count(f.OpenFiles),
-			Fix: fmt.Sprintf("ulimit -Hn %d or more (systemd: LimitNOFILE)", minOpenFiles)},
-		{Name: PidMax, OK: f.PidMax >= minPidMax, Detail: "at most " + count(f.PidMax),
-			Fix: fmt.Sprintf("sysctl -w kernel.pid_max=%d or more", minPidMax)},
+		{
+			Name: OpenFiles, OK: f.OpenFiles >= minOpenFiles, Detail: "at most " + count(f.OpenFiles),
+			Fix: fmt.Sprintf("ulimit -Hn %d or more (systemd: LimitNOFILE)", minOpenFiles),
+		},
+		{
+			Name: PidMax, OK: f.PidMax >= minPidMax, Detail: "at most " + count(f.PidMax),
+			Fix: fmt.Sprintf("sysctl -w kernel.pid_max=%d or more", minPidMax),
+		},
 		disk,
 	}
 }

@@ -61,8 +61,10 @@ func TestJudgeNamesWhatIsMissingAndItsFix(t *testing.T) {
 		{"cgroups of another user", func(f *Facts) {
 			f.UID, f.Cgroup.NotWritable = 1000, []string{"/sys/fs/cgroup"}
 		}, strings.Join([]string{Root, MemoryLimit, CPULimit, PIDsLimit, Freezer, GroupKill}, ","), "uid 1000", "sudo", false},
-		{"cgroups unreadable", func(f *Facts) { f.Cgroup = Cgroup{Err: "read mounts: no"} },
-			strings.Join([]string{MemoryLimit, CPULimit, PIDsLimit, Freezer, GroupKill}, ","), "read mounts: no", "mount", false},
+		{
+			"cgroups unreadable", func(f *Facts) { f.Cgroup = Cgroup{Err: "read mounts: no"} },
+			strings.Join([]string{MemoryLimit, CPULimit, PIDsLimit, Freezer, GroupKill}, ","), "read mounts: no", "mount", false,
+		},
 		{"no loop", func(f *Facts) { f.LoopControl = false }, TmpQuota, "tmpfs", "modprobe loop", false},
 		{"loop not allowed", func(f *Facts) { f.LoopWritable = false }, TmpQuota, "not allowed", "root", false},
 		{"no mkfs", func(f *Facts) { f.Mkfs = "" }, TmpQuota, "mkfs.ext4", "apt-get install e2fsprogs", false},

@@ -52,7 +52,7 @@ func (h *Host) New(name string, l Limits) (*Group, error) {
 	}
 	g := h.group(name)
 	for i, dir := range g.dirs {
-		if err := os.Mkdir(dir, 0o755); err != nil {
+		if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // as the kernel's own groups
 			for _, made := range g.dirs[:i] {
 				_ = unix.Rmdir(made) // empty and just made
 			}

@@ -82,8 +82,8 @@ func (g *Group) waitFrozen(ctx context.Context) error {
 		if err := context.Cause(ctx); err != nil {
 			return fmt.Errorf("confirm freeze: %w", err)
 		}
-		const wait = 5 // ms between looks at ctx
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
+		const wait = 5                                            // ms between looks at ctx
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}} //nolint:gosec // a descriptor
 		if _, err := unix.Poll(p, wait); err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("confirm freeze: %w", err)
 		}
@@ -169,7 +169,7 @@ func (g *Group) pids() ([]int, error) {
 	var buf [4096]byte
 	b, err := read(name, buf[:])
 	if err == nil && len(b) > len(buf)/2 { // perhaps not all
-		b, err = os.ReadFile(name)
+		b, err = os.ReadFile(name) //nolint:gosec // a control file of the kernel
 	}
 	if err != nil {
 		return nil, err

@@ -116,6 +116,7 @@ const maxJump = 255
 // leaf decides; each path through it ends in a return.
 func leaf(a action) []unix.SockFilter {
 	switch a {
+	case unknown:
 	case allow:
 		return []unix.SockFilter{ret(retAllow)}
 	case refuse:

@@ -88,10 +88,10 @@ func (m *Maker) template(ctx context.Context, mb int) (*template, error) {
 		return t, nil
 	}
 	path := filepath.Join(m.dir, templateVersion+strconv.Itoa(mb)+".img")
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // in our own directory
 	if errors.Is(err, os.ErrNotExist) {
 		if err = m.makeTemplate(ctx, path, int64(mb)<<20); err == nil {
-			f, err = os.Open(path)
+			f, err = os.Open(path) //nolint:gosec // in our own directory
 		}
 	}
 	if err != nil {
@@ -115,7 +115,7 @@ func (m *Maker) makeTemplate(ctx context.Context, path string, want int64) error
 	size := want + want/32
 	tmp := path + ".new"
 	for range 8 {
-		f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+		f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // in our own directory
 		if err != nil {
 			return err
 		}
@@ -141,9 +141,10 @@ func (m *Maker) format(ctx context.Context, f *os.File, size int64) (int64, erro
 		return 0, err
 	}
 	// No journal, no blocks kept for root, no zeroed tables: the file is new and reads as zeros.
-	cmd := exec.CommandContext(ctx, m.mkfs, "-q", "-F", "-b", strconv.Itoa(blockSize), "-m", "0",
+	cmd := exec.CommandContext(ctx, m.mkfs, //nolint:gosec // the operator's mkfs, on our own file
+		"-q", "-F", "-b", strconv.Itoa(blockSize), "-m", "0",
 		"-i", strconv.Itoa(inodeRatio), "-O", "^has_journal,^resize_inode,^metadata_csum,uninit_bg",
-		"-E", "lazy_itable_init=1,nodiscard", f.Name()) //nolint:gosec // the operator's mkfs, on our own file
+		"-E", "lazy_itable_init=1,nodiscard", f.Name())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("%s: %w: %s", m.mkfs, err, strings.TrimSpace(string(out)))
 	}

@@ -86,7 +86,8 @@ func setOwner(root *os.File, s Spec) error {
 // newTmpfs attaches the tmpfs below m.dir: only from there kernels before 6.15 can copy its mount again and again.
 func (m *Maker) newTmpfs(s Spec) (*Image, error) {
 	mnt, err := detached("tmpfs", []option{
-		{"source", "gust-tmp"}, {"size", strconv.Itoa(s.MB) + "m"},
+		{"source", "gust-tmp"},
+		{"size", strconv.Itoa(s.MB) + "m"},
 		{"nr_inodes", strconv.Itoa(max(s.MB<<20/inodeRatio, 1024))},
 	})
 	if err != nil {
@@ -111,7 +112,7 @@ func (m *Maker) newDir(s Spec) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // in our own directory
 	if err == nil {
 		err = errors.Join(setOwner(f, s), f.Close())
 	}
