@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -20,7 +19,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/store"
 )
 
@@ -198,7 +196,7 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		os.Exit(m.Run())
 	}
-	s, err := Open(Options{Dir: dir, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler)})
+	s, err := Open(Options{Dir: dir, Clock: testClock, Log: testLog})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -260,7 +258,7 @@ func readAndKill(t *testing.T, dir string, n int, acknowledged *[crashWriters]in
 		}
 		acknowledged[w] = max(acknowledged[w], i)
 		if read == n {
-			if _, err := Open(Options{Dir: dir, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler)}); !errors.Is(err, store.ErrInUse) {
+			if _, err := Open(Options{Dir: dir, Clock: testClock, Log: testLog}); !errors.Is(err, store.ErrInUse) {
 				t.Errorf("open beside a running server: %v, want ErrInUse", err)
 			}
 			if err := child.Process.Kill(); err != nil {

@@ -11,13 +11,18 @@ import (
 	"github.com/gustcloud/gust/internal/store/enginetest"
 )
 
+var (
+	testClock = clock.System{}
+	testLog   = slog.New(slog.DiscardHandler)
+)
+
 // mustOpen opens a store that logs to the test; what is unset in o is filled in.
 func mustOpen(t testing.TB, o Options) *Store {
 	t.Helper()
 	if o.Clock == nil {
-		o.Clock = clock.System{}
+		o.Clock = testClock
 	}
-	o.Log = slog.New(slog.DiscardHandler)
+	o.Log = testLog
 	s, err := Open(o)
 	if err != nil {
 		t.Fatalf("open: %v", err)

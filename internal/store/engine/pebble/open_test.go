@@ -5,7 +5,6 @@ package pebble
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/store"
 )
 
@@ -44,7 +42,7 @@ func mustFill(t *testing.T, dir string) {
 // readAll opens the store and reads everything.
 func readAll(t *testing.T, dir string) error {
 	t.Helper()
-	s, err := Open(Options{Dir: dir, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler)})
+	s, err := Open(Options{Dir: dir, Clock: testClock, Log: testLog})
 	if err != nil {
 		return err
 	}
