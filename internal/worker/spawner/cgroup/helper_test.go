@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// chunk is what the helper reads and writes with: its own memory must not grow by that.
+var chunk [64 << 10]byte
+
 func helper(in io.Reader, out io.Writer) {
 	var kept [][]byte
 	for lines := bufio.NewScanner(in); lines.Scan(); {
@@ -80,8 +83,8 @@ func helperCommand(f []string, kept *[][]byte) error {
 			return err
 		}
 		defer file.Close()
-		for range n {
-			if _, err := file.Write(make([]byte, 1<<20)); err != nil {
+		for range n << 20 / len(chunk) {
+			if _, err := file.Write(chunk[:]); err != nil {
 				return err
 			}
 		}
@@ -94,7 +97,7 @@ func helperCommand(f []string, kept *[][]byte) error {
 			return err
 		}
 		defer file.Close()
-		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{file}, make([]byte, 1<<16))
+		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{file}, chunk[:])
 		return err
 	case "spin": // for that long, of the wall clock
 		d, err := time.ParseDuration(f[1])
