@@ -37,6 +37,8 @@ type Code interface {
 		dir string, release func(), err error)
 	// Check tells whether a package could be unpacked; nothing is written. Errors: *invoke.CodeError.
 	Check(ctx context.Context, zip io.ReaderAt, size int64) error
+	// Retire tells that no function uses a package any more; the directory goes with its last release.
+	Retire(sha256 string)
 }
 
 // Limits bound what a node holds. A zero field takes the default.
@@ -103,6 +105,7 @@ type Pool struct {
 	wake    chan struct{} // of the keeper
 	wg      sync.WaitGroup
 	count   counters
+	used    used
 }
 
 var _ invoke.Environments = (*Pool)(nil)
@@ -155,6 +158,7 @@ func New(d Deps) *Pool {
 		parking: newParking(d),
 		freeze:  d.Driver.Limits().Freeze,
 		sets:    make(map[key]*set),
+		used:    make(used),
 		wake:    make(chan struct{}, 1),
 	}
 	p.open = p.newEnvironment
@@ -214,6 +218,9 @@ func (p *Pool) Prepare(ctx context.Context, v *invoke.Version) error {
 		return err
 	}
 	release()
+	p.mu.Lock()
+	p.used.note(v)
+	p.mu.Unlock()
 	p.parking.want(launch.Template)
 	return nil
 }
@@ -223,10 +230,17 @@ func (p *Pool) CheckCode(ctx context.Context, zip io.ReaderAt, size int64) error
 	return p.deps.Code.Check(ctx, zip, size)
 }
 
-// Retire closes the environments of every revision but keep, idle ones now and busy ones after their invocation.
+// Retire closes the environments of every revision but keep, idle ones now and busy ones after their invocation. Code
+// that no revision runs any more is removed.
 func (p *Pool) Retire(functionARN, version, keep string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	for _, sha := range p.used.retire(functionARN, version, keep) {
+		p.wg.Go(func() { p.deps.Code.Retire(sha) })
+	}
 	for k, s := range p.sets {
 		if k.function != functionARN || k.version != version || k.revision == keep {
 			continue

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -123,6 +124,8 @@ type fakeCode struct{ err error }
 func (c fakeCode) Dir(context.Context, string, func(context.Context) (invoke.CodeReader, error)) (string, func(), error) {
 	return "", func() {}, c.err
 }
+
+func (c fakeCode) Retire(string) {}
 
 func (c fakeCode) Check(context.Context, io.ReaderAt, int64) error { return c.err }
 
@@ -484,4 +487,35 @@ func TestRunClosesEverythingAtItsEnd(t *testing.T) {
 		}
 		release()
 	})
+}
+
+func TestCodeIsRetiredWithItsLastRevision(t *testing.T) {
+	version := func(name, revision, sha string) *invoke.Version {
+		return &invoke.Version{FunctionARN: name, Version: "$LATEST", Revision: revision, CodeSHA256: sha}
+	}
+	for _, tc := range []struct {
+		name string
+		used []*invoke.Version
+		keep string // of function f
+		want string
+	}{
+		{"new code", []*invoke.Version{version("f", "1", "old"), version("f", "2", "new")}, "2", "old"},
+		{"new configuration only", []*invoke.Version{version("f", "1", "same"), version("f", "2", "same")}, "2", ""},
+		{"deleted", []*invoke.Version{version("f", "1", "old")}, "", "old"},
+		{"another function runs it", []*invoke.Version{version("f", "1", "old"), version("g", "1", "old")}, "", ""},
+		{"never used", nil, "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			u := make(used)
+			for _, v := range tc.used {
+				u.note(v)
+			}
+			if got := strings.Join(u.retire("f", "$LATEST", tc.keep), " "); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+			if again := u.retire("f", "$LATEST", tc.keep); len(again) != 0 {
+				t.Errorf("retired again: %v", again)
+			}
+		})
+	}
 }

@@ -42,6 +42,8 @@ func (d oneDir) Dir(context.Context, string, func(context.Context) (invoke.CodeR
 	return string(d), func() {}, nil
 }
 
+func (oneDir) Retire(string) {}
+
 func (oneDir) Check(context.Context, io.ReaderAt, int64) error { return nil }
 
 // memoryLogs counts and keeps what the log service would store.

@@ -163,6 +163,7 @@ func (p *Pool) create(ctx context.Context, k key, v *invoke.Version) (*slot, err
 		p.mu.Lock()
 		return nil, &invoke.BusyError{Message: "the worker is shutting down"}
 	}
+	p.used.note(v)
 	s := p.sets[k]
 	if s == nil {
 		s = &set{live: make(map[*slot]struct{})}

@@ -33,6 +33,7 @@ type request struct {
 	inChunk      bool
 	expect       bool // the client waits for 100 Continue
 	close        bool // the connection ends after the answer
+	old          bool // HTTP/1.0
 	done         bool // the body was read whole
 	refused      bool // an error was answered and the connection may go on
 
@@ -85,8 +86,8 @@ func readHead(br *bufio.Reader) (*request, error) {
 			return nil, unexpected(err)
 		}
 		if len(line) == 0 {
-			if r.chunked && lengthSeen {
-				return nil, errMalformed // two framings: one of us would be wrong
+			if r.chunked && (lengthSeen || r.old) {
+				return nil, errMalformed // two framings, or one that HTTP/1.0 does not have: one of us would be wrong
 			}
 			if r.chunked {
 				r.length = -1
@@ -122,7 +123,7 @@ func (r *request) parseLine(line []byte) error {
 	switch string(proto) {
 	case "HTTP/1.1":
 	case "HTTP/1.0":
-		r.close = true
+		r.close, r.old = true, true
 	default:
 		return errMalformed
 	}
