@@ -299,3 +299,39 @@ func TestCPUQuota(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkGroup is what a sandbox costs: made, entered, limited anew, frozen, thawed, killed and removed.
+func BenchmarkGroup(b *testing.B) {
+	h := mustHost(b)
+	names := 0
+	b.Run("new and remove", func(b *testing.B) {
+		for b.Loop() {
+			names++
+			g, err := h.New(fmt.Sprintf("bench-%d", names), Limits{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := g.Remove(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	g := mustGroup(b, h, Limits{})
+	p := mustStart(b, g)
+	for _, op := range []struct {
+		name string
+		do   func() error
+	}{
+		{"add", func() error { return g.Add(p.cmd.Process.Pid) }},
+		{"set limits", func() error { return g.SetLimits(Limits{MemoryBytes: 128 << 20, CPUCores: 0.1, PIDs: 100}) }},
+		{"freeze and thaw", func() error { return errors.Join(g.Freeze(b.Context()), g.Thaw()) }},
+	} {
+		b.Run(op.name, func(b *testing.B) {
+			for b.Loop() {
+				if err := op.do(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
