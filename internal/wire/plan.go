@@ -113,7 +113,7 @@ func prepareType(s *Schema, p *plan, t *typePlan, from *Type) {
 		f := &t.fields[i]
 		f.Field = &from.Fields[i]
 		f.typ = p.types[f.Field.Type]
-		if f.wire = f.Field.Wire; f.wire == "" {
+		if f.wire = f.Field.Wire; f.wire == "" && f.Loc != InHeaders {
 			f.wire = f.Name
 		}
 		if f.Flags&(Required|Pointer) == Required && isScalar(s.Types[f.Field.Type].Kind) {

@@ -52,7 +52,7 @@ func (q query) Encode(w http.ResponseWriter, op *Operation, out any, requestID s
 			wrapper = op.Name + "Result"
 		}
 		e.open(wrapper, nil)
-		e.members(t, p, false)
+		e.members(t, p)
 		e.close(wrapper)
 	}
 	e.open("ResponseMetadata", nil)
@@ -89,7 +89,9 @@ func (q query) Error(w http.ResponseWriter, _ *http.Request, f *Fault, requestID
 
 // errorMembers writes the message under the name that clients look for, then the other members.
 func (e *xmlEncoder) errorMembers(f *Fault) {
-	e.text("Message", f.Message)
+	if f.Message != "" {
+		e.text("Message", f.Message)
+	}
 	for i := range f.typ.fields {
 		m := &f.typ.fields[i]
 		if m.Name == f.typ.Error.Message {

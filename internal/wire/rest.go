@@ -107,7 +107,6 @@ func (b *binding) decodeQuery(raw string, p unsafe.Pointer) (seen uint64, err er
 		if !ok {
 			continue
 		}
-		delete(values, f.wire)
 		if f.typ.Kind == KindList {
 			err = setTexts(f.typ, unsafe.Add(p, f.Off), given, TimeISO8601)
 		} else {

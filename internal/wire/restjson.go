@@ -115,7 +115,7 @@ func (a restJSON) Encode(w http.ResponseWriter, op *Operation, out any, requestI
 	switch {
 	case t.payload != nil:
 		return a.encodePayload(w, op, t.payload, p, status)
-	case op.NoOutput, !hasBody(t):
+	case op.NoOutput:
 	default:
 		e.buf = make([]byte, 0, 512)
 		e.object(t, p, true)
@@ -126,16 +126,6 @@ func (a restJSON) Encode(w http.ResponseWriter, op *Operation, out any, requestI
 	}
 	send(w, status, contentType, e.buf)
 	return nil
-}
-
-// hasBody tells whether an output has a body document: some member stands there, or there are no members at all.
-func hasBody(t *typePlan) bool {
-	for i := range t.fields {
-		if t.fields[i].Loc == InBody {
-			return true
-		}
-	}
-	return len(t.fields) == 0
 }
 
 func (a restJSON) encodePayload(w http.ResponseWriter, op *Operation, f *fieldPlan, p unsafe.Pointer, status int) error {

@@ -40,7 +40,7 @@ func TestRESTJSONBindsTheRequest(t *testing.T) {
 			"query", restRequest(t, "/?mode=fixed&Qualifier=a%20b&age=1&age=2&q=1&q=2&r", "", []string{"i", "p"}),
 			boundIO{
 				ID: "i", Path: new("p"), Qualifier: new("a b"), Ages: []int32{1, 2},
-				Rest: map[string][]string{"q": {"1", "2"}, "r": {""}},
+				Rest: map[string][]string{"Qualifier": {"a b"}, "age": {"1", "2"}, "q": {"1", "2"}, "r": {""}},
 			},
 		},
 		{

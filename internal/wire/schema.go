@@ -102,7 +102,7 @@ type Location uint8
 const (
 	InBody    Location = iota // a member of the body document
 	InURI                     // label of the URI, Wire is its name
-	InQuery                   // query parameter Wire; a map member is all remaining parameters
+	InQuery                   // query parameter Wire; a map member is all parameters
 	InHeader                  // header Wire
 	InHeaders                 // headers with prefix Wire into a map
 	InStatus                  // HTTP status of the response
@@ -135,7 +135,7 @@ type XMLNamespace struct {
 // Field is a member of a structure or union, in the model's order.
 type Field struct {
 	Name      string // in the model
-	Wire      string // locationName; "" means Name
+	Wire      string // locationName; "" means Name, and no prefix for InHeaders
 	Off       uintptr
 	Type      Ref
 	Flags     FieldFlags

@@ -41,13 +41,13 @@ func (e *xmlEncoder) text(name, text string) {
 }
 
 // members appends the members of the structure at p that are elements.
-func (e *xmlEncoder) members(t *typePlan, p unsafe.Pointer, inError bool) {
+func (e *xmlEncoder) members(t *typePlan, p unsafe.Pointer) {
 	for i := range t.fields {
 		f := &t.fields[i]
 		if f.Loc != InBody || f.Flags&XMLAttribute != 0 {
 			continue
 		}
-		if v, ok := f.member(p, inError); ok {
+		if v, ok := f.member(p, false); ok {
 			e.member(f, v)
 		}
 	}
@@ -57,7 +57,8 @@ func (e *xmlEncoder) member(f *fieldPlan, v unsafe.Pointer) {
 	if f.flattened() {
 		switch f.typ.Kind {
 		case KindList:
-			e.elements(f.typ, v, cmp.Or(f.typ.ElemName, f.wire), f.Namespace)
+			// The elements' own name wins where the member has none: botocore's clients look for that.
+			e.elements(f.typ, v, cmp.Or(f.Wire, f.typ.ElemName, f.wire), f.typ.ElemNamespace)
 			return
 		case KindMap:
 			e.entries(f.typ, v, f.wire, f.Namespace)
@@ -71,9 +72,6 @@ func (e *xmlEncoder) member(f *fieldPlan, v unsafe.Pointer) {
 // element appends the value at v as an element called name.
 func (e *xmlEncoder) element(t *typePlan, v unsafe.Pointer, name string, ns *XMLNamespace, tf TimeFormat) {
 	e.buf = append(append(e.buf, '<'), name...)
-	if ns == nil {
-		ns = t.Namespace
-	}
 	e.namespace(ns)
 	if t.Kind == KindStruct || t.Kind == KindUnion {
 		e.attributes(t, v)
@@ -81,7 +79,7 @@ func (e *xmlEncoder) element(t *typePlan, v unsafe.Pointer, name string, ns *XML
 	e.buf = append(e.buf, '>')
 	switch t.Kind {
 	case KindStruct, KindUnion:
-		e.members(t, v, false)
+		e.members(t, v)
 	case KindList:
 		e.elements(t, v, cmp.Or(t.ElemName, "member"), t.ElemNamespace)
 	case KindMap:

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+	"unsafe"
+)
+
+// This file builds a schema table and Go types at run time from the shapes of a conformance suite (C2J), as apigen does
+// for services at build time. Every scalar is a pointer, so that presence shows in comparisons.
+
+type c2jRef struct {
+	Shape           string
+	LocationName    string
+	Location        string
+	Flattened       bool
+	XMLAttribute    bool `json:"xmlAttribute"`
+	JSONValue       bool `json:"jsonvalue"`
+	TimestampFormat string
+	XMLNamespace    *c2jNamespace
+	ResultWrapper   string
+}
+
+type c2jNamespace struct{ URI, Prefix string }
+
+// UnmarshalJSON accepts the short form too: only the URI.
+func (n *c2jNamespace) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, &n.URI) == nil {
+		return nil
+	}
+	type plain c2jNamespace
+	return json.Unmarshal(b, (*plain)(n))
+}
+
+type c2jShape struct {
+	Type            string
+	Members         memberList
+	Member          *c2jRef
+	Key, Value      *c2jRef
+	Payload         string
+	Flattened       bool
+	Streaming       bool
+	EventStream     bool
+	Sparse          bool
+	Union           bool
+	Document        bool
+	Required        []string
+	TimestampFormat string
+	LocationName    string
+	XMLNamespace    *c2jNamespace
+	Error           *struct {
+		Code           string
+		HTTPStatusCode int
+		SenderFault    bool
+	}
+}
+
+// memberList keeps the model's order.
+type memberList []struct {
+	name string
+	c2jRef
+}
+
+func (m *memberList) UnmarshalJSON(b []byte) error {
+	var all map[string]c2jRef
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		*m = append(*m, struct {
+			name string
+			c2jRef
+		}{name, all[name]})
+	}
+	return nil
+}
+
+var errRecursive = errors.New("recursive shapes need generated types")
+
+type suiteBuilder struct {
+	shapes map[string]c2jShape
+	refs   map[string]Ref
+	types  []Type
+	goType map[string]reflect.Type // nil value while under construction
+	output bool
+}
+
+func newSuiteBuilder(shapes map[string]c2jShape, output bool) *suiteBuilder {
+	return &suiteBuilder{shapes: shapes, refs: map[string]Ref{}, types: make([]Type, 1), goType: map[string]reflect.Type{}, output: output}
+}
+
+func (b *suiteBuilder) ref(name string) (Ref, reflect.Type, error) {
+	if r, ok := b.refs[name]; ok {
+		if b.goType[name] == nil {
+			return 0, nil, errRecursive
+		}
+		return r, b.goType[name], nil
+	}
+	r := Ref(len(b.types))
+	b.refs[name] = r
+	b.types = append(b.types, Type{})
+	typ, gt, err := b.build(name, b.shapes[name])
+	if err != nil {
+		return 0, nil, err
+	}
+	b.types[r], b.goType[name] = typ, gt
+	return r, gt, nil
+}
+
+func (b *suiteBuilder) build(name string, s c2jShape) (t Type, gt reflect.Type, err error) {
+	t = Type{Name: name, Flattened: s.Flattened, Time: timeFormats[s.TimestampFormat], Wire: s.LocationName,
+		Namespace: s.XMLNamespace.namespace(), Sparse: s.Sparse}
+	if s.Error != nil {
+		t.Error = &ErrorInfo{Code: s.Error.Code, Status: s.Error.HTTPStatusCode, Sender: s.Error.SenderFault}
+	}
+	switch {
+	case s.EventStream:
+		return t, nil, errors.New("event streams are not in scope")
+	case s.Document:
+		t.Kind = KindDocument
+		return t, reflect.TypeFor[json.RawMessage](), nil
+	case s.Streaming:
+		t.Kind = KindStream
+		if b.output {
+			return t, reflect.TypeFor[io.ReadCloser](), nil
+		}
+		return t, reflect.TypeFor[io.Reader](), nil
+	case s.Type == "structure":
+		return b.structure(t, s)
+	case s.Type == "list":
+		t.Kind, t.ElemName, t.ElemNamespace = KindList, s.Member.LocationName, s.Member.XMLNamespace.namespace()
+		if t.Elem, gt, err = b.ref(s.Member.Shape); err != nil {
+			return t, nil, err
+		}
+		gt = reflect.SliceOf(gt)
+		t.Go = reflectSlice{gt}
+		return t, gt, nil
+	case s.Type == "map":
+		t.Kind, t.KeyName, t.ElemName = KindMap, s.Key.LocationName, s.Value.LocationName
+		t.KeyNamespace, t.ElemNamespace = s.Key.XMLNamespace.namespace(), s.Value.XMLNamespace.namespace()
+		if t.Elem, gt, err = b.ref(s.Value.Shape); err != nil {
+			return t, nil, err
+		}
+		gt = reflect.MapOf(reflect.TypeFor[string](), gt)
+		t.Go = reflectMap{gt}
+		return t, gt, nil
+	}
+	scalar, ok := c2jScalars[s.Type]
+	if !ok {
+		return t, nil, fmt.Errorf("no type %q", s.Type)
+	}
+	t.Kind = scalar.kind
+	return t, scalar.typ, nil
+}
+
+var timeFormats = map[string]TimeFormat{"unixTimestamp": TimeEpoch, "iso8601": TimeISO8601, "rfc822": TimeRFC822}
+
+var c2jScalars = map[string]struct {
+	kind Kind
+	typ  reflect.Type
+}{
+	"string": {KindString, reflect.TypeFor[string]()}, "integer": {KindInt32, reflect.TypeFor[int32]()},
+	"long": {KindInt64, reflect.TypeFor[int64]()}, "float": {KindFloat32, reflect.TypeFor[float32]()},
+	"double": {KindFloat64, reflect.TypeFor[float64]()}, "boolean": {KindBool, reflect.TypeFor[bool]()},
+	"timestamp": {KindTime, reflect.TypeFor[time.Time]()}, "blob": {KindBlob, reflect.TypeFor[[]byte]()},
+}
+
+var c2jLocations = map[string]Location{
+	"uri": InURI, "querystring": InQuery, "header": InHeader, "headers": InHeaders, "statusCode": InStatus,
+}
+
+func (n *c2jNamespace) namespace() *XMLNamespace {
+	if n == nil {
+		return nil
+	}
+	return &XMLNamespace{URI: n.URI, Prefix: n.Prefix}
+}
+
+func (b *suiteBuilder) structure(t Type, s c2jShape) (Type, reflect.Type, error) {
+	t.Kind = KindStruct
+	if s.Union {
+		t.Kind = KindUnion
+	}
+	var fields []reflect.StructField
+	for i, m := range s.Members {
+		ref, gt, err := b.ref(m.Shape)
+		if err != nil {
+			return t, nil, err
+		}
+		f := Field{Name: m.name, Wire: m.LocationName, Type: ref, Loc: c2jLocations[m.Location],
+			Time: timeFormats[m.TimestampFormat], Namespace: m.XMLNamespace.namespace()}
+		kind := b.types[ref].Kind
+		if isScalar(kind) {
+			f.Flags |= Pointer
+		}
+		if isScalar(kind) || kind == KindStruct || kind == KindUnion {
+			gt = reflect.PointerTo(gt)
+		}
+		for flag, on := range map[FieldFlags]bool{
+			Required: slices.Contains(s.Required, m.name), Flattened: m.Flattened, XMLAttribute: m.XMLAttribute, JSONValue: m.JSONValue,
+		} {
+			if on {
+				f.Flags |= flag
+			}
+		}
+		if m.name == s.Payload {
+			f.Loc = InPayload
+		}
+		if t.Error != nil && (m.name == "Message" || m.name == "message") {
+			t.Error.Message = m.name
+		}
+		t.Fields = append(t.Fields, f)
+		fields = append(fields, reflect.StructField{Name: fmt.Sprintf("F%d", i), Type: gt})
+	}
+	gt := reflect.StructOf(fields)
+	for i := range t.Fields {
+		t.Fields[i].Off = gt.Field(i).Offset
+	}
+	t.Go = reflectStruct{gt}
+	return t, gt, nil
+}
+
+// reflectStruct, reflectSlice and reflectMap are GoTypes over reflection.
+type (
+	reflectStruct struct{ t reflect.Type }
+	reflectSlice  struct{ t reflect.Type }
+	reflectMap    struct{ t reflect.Type }
+)
+
+var (
+	_ structType = reflectStruct{}
+	_ sliceType  = reflectSlice{}
+	_ mapType    = reflectMap{}
+)
+
+func (r reflectStruct) alloc() unsafe.Pointer { return reflect.New(r.t).UnsafePointer() }
+func (r reflectStruct) clone(p unsafe.Pointer) unsafe.Pointer {
+	v := reflect.New(r.t)
+	v.Elem().Set(reflect.NewAt(r.t, p).Elem())
+	return v.UnsafePointer()
+}
+func (r reflectStruct) box(p unsafe.Pointer) any { return reflect.NewAt(r.t, p).Interface() }
+func (r reflectStruct) unbox(v any) (unsafe.Pointer, bool) {
+	return reflect.ValueOf(v).UnsafePointer(), reflect.TypeOf(v).Elem() == r.t
+}
+
+func (r reflectSlice) slice(p unsafe.Pointer) reflect.Value { return reflect.NewAt(r.t, p).Elem() }
+func (r reflectSlice) alloc() unsafe.Pointer                { return reflect.New(r.t).UnsafePointer() }
+func (r reflectSlice) length(p unsafe.Pointer) int          { return r.slice(p).Len() }
+func (r reflectSlice) absent(p unsafe.Pointer) bool         { return r.slice(p).IsNil() }
+func (r reflectSlice) empty(p unsafe.Pointer)               { r.slice(p).Set(reflect.MakeSlice(r.t, 0, 0)) }
+func (r reflectSlice) at(p unsafe.Pointer, i int) unsafe.Pointer {
+	return r.slice(p).Index(i).Addr().UnsafePointer()
+}
+
+func (r reflectSlice) extend(p unsafe.Pointer) unsafe.Pointer {
+	s := r.slice(p)
+	s.Set(reflect.Append(s, reflect.Zero(r.t.Elem())))
+	return r.at(p, s.Len()-1)
+}
+func (r reflectSlice) drop(p unsafe.Pointer) { s := r.slice(p); s.SetLen(s.Len() - 1) }
+
+func (r reflectMap) value(p unsafe.Pointer) reflect.Value { return reflect.NewAt(r.t, p).Elem() }
+func (r reflectMap) alloc() unsafe.Pointer                { return reflect.New(r.t).UnsafePointer() }
+func (r reflectMap) length(p unsafe.Pointer) int          { return r.value(p).Len() }
+func (r reflectMap) absent(p unsafe.Pointer) bool         { return r.value(p).IsNil() }
+func (r reflectMap) empty(p unsafe.Pointer)               { r.value(p).Set(reflect.MakeMap(r.t)) }
+func (r reflectMap) keys(p unsafe.Pointer) []string {
+	var keys []string
+	for _, k := range r.value(p).MapKeys() {
+		keys = append(keys, k.String())
+	}
+	slices.Sort(keys)
+	return keys
+}
+func (r reflectMap) scratch() unsafe.Pointer { return reflect.New(r.t.Elem()).UnsafePointer() }
+func (r reflectMap) load(p unsafe.Pointer, key string, v unsafe.Pointer) {
+	reflect.NewAt(r.t.Elem(), v).Elem().Set(r.value(p).MapIndex(reflect.ValueOf(key)))
+}
+
+func (r reflectMap) store(p unsafe.Pointer, key string, v unsafe.Pointer) {
+	e := reflect.NewAt(r.t.Elem(), v).Elem()
+	r.value(p).SetMapIndex(reflect.ValueOf(key), e)
+	e.SetZero()
+}
