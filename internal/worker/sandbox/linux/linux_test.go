@@ -5,11 +5,17 @@
 package linux_test
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/gustcloud/gust/internal/base/hosttest"
+	"github.com/gustcloud/gust/internal/base/ids"
+	"github.com/gustcloud/gust/internal/worker/sandbox"
+	"github.com/gustcloud/gust/internal/worker/sandbox/linux"
+	"github.com/gustcloud/gust/internal/worker/sandbox/sandboxtest"
 	"github.com/gustcloud/gust/internal/worker/spawner"
 )
 
@@ -39,4 +45,22 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	return m.Run()
+}
+
+// newDriver starts a driver whose spawner is this test's executable. The caller closes it.
+func newDriver(t *testing.T, runDir string) *linux.Driver {
+	t.Helper()
+	hosttest.Root(t)
+	d, err := linux.New(t.Context(), linux.Deps{
+		Init: initProgram, RunDir: runDir, IDs: ids.System(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestDriverPassesTheSuite(t *testing.T) {
+	sandboxtest.Run(t, func(t *testing.T) sandbox.Driver { return newDriver(t, t.TempDir()) },
+		sandboxtest.Features{TakeTmp: true, ReadOnly: true, Measured: true})
 }
