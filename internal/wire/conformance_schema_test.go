@@ -83,8 +83,6 @@ func (m *memberList) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-var errRecursive = errors.New("recursive shapes need generated types")
-
 type suiteBuilder struct {
 	shapes map[string]c2jShape
 	refs   map[string]Ref
@@ -99,10 +97,7 @@ func newSuiteBuilder(shapes map[string]c2jShape, output bool) *suiteBuilder {
 
 func (b *suiteBuilder) ref(name string) (Ref, reflect.Type, error) {
 	if r, ok := b.refs[name]; ok {
-		if b.goType[name] == nil {
-			return 0, nil, errRecursive
-		}
-		return r, b.goType[name], nil
+		return r, b.goType[name], nil // a nil type: the shape is under construction, so it contains itself
 	}
 	r := Ref(len(b.types))
 	b.refs[name] = r
@@ -140,6 +135,10 @@ func (b *suiteBuilder) build(name string, s c2jShape) (t Type, gt reflect.Type, 
 		if t.Elem, gt, err = b.ref(s.Member.Shape); err != nil {
 			return t, nil, err
 		}
+		if gt == nil {
+			t.Go = recursiveSlice{b, t.Elem}
+			return t, reflect.TypeFor[[]unsafe.Pointer](), nil
+		}
 		gt = reflect.SliceOf(gt)
 		t.Go = reflectSlice{gt}
 		return t, gt, nil
@@ -148,6 +147,10 @@ func (b *suiteBuilder) build(name string, s c2jShape) (t Type, gt reflect.Type, 
 		t.KeyNamespace, t.ElemNamespace = s.Key.XMLNamespace.namespace(), s.Value.XMLNamespace.namespace()
 		if t.Elem, gt, err = b.ref(s.Value.Shape); err != nil {
 			return t, nil, err
+		}
+		if gt == nil {
+			t.Go = recursiveMap{b, t.Elem}
+			return t, reflect.TypeFor[map[string]unsafe.Pointer](), nil
 		}
 		gt = reflect.MapOf(reflect.TypeFor[string](), gt)
 		t.Go = reflectMap{gt}
@@ -198,6 +201,9 @@ func (b *suiteBuilder) structure(t Type, s c2jShape) (Type, reflect.Type, error)
 		f := Field{Name: m.name, Wire: m.LocationName, Type: ref, Loc: c2jLocations[m.Location],
 			Time: timeFormats[m.TimestampFormat], Namespace: m.XMLNamespace.namespace()}
 		kind := b.types[ref].Kind
+		if gt == nil { // only structures contain themselves
+			kind, gt = KindNone, reflect.TypeFor[unsafe.Pointer]()
+		}
 		if isScalar(kind) {
 			f.Flags |= Pointer
 		}
@@ -226,6 +232,68 @@ func (b *suiteBuilder) structure(t Type, s c2jShape) (Type, reflect.Type, error)
 	}
 	t.Go = reflectStruct{gt}
 	return t, gt, nil
+}
+
+// recursiveSlice and recursiveMap stand for collections of the structure that contains them, which reflection cannot make:
+// they hold pointers where generated code has values.
+type (
+	recursiveSlice struct {
+		b    *suiteBuilder
+		elem Ref
+	}
+	recursiveMap recursiveSlice
+)
+
+var (
+	_ sliceType = recursiveSlice{}
+	_ mapType   = recursiveMap{}
+)
+
+func (r recursiveSlice) st() structType {
+	st, _ := r.b.types[r.elem].Go.(structType)
+	return st
+}
+func (recursiveSlice) alloc() unsafe.Pointer                     { return unsafe.Pointer(new([]unsafe.Pointer)) }
+func (recursiveSlice) length(p unsafe.Pointer) int               { return len(*(*[]unsafe.Pointer)(p)) }
+func (recursiveSlice) absent(p unsafe.Pointer) bool              { return *(*[]unsafe.Pointer)(p) == nil }
+func (recursiveSlice) empty(p unsafe.Pointer)                    { *(*[]unsafe.Pointer)(p) = []unsafe.Pointer{} }
+func (recursiveSlice) at(p unsafe.Pointer, i int) unsafe.Pointer { return (*(*[]unsafe.Pointer)(p))[i] }
+func (r recursiveSlice) extend(p unsafe.Pointer) unsafe.Pointer {
+	e := r.st().alloc()
+	*(*[]unsafe.Pointer)(p) = append(*(*[]unsafe.Pointer)(p), e)
+	return e
+}
+func (recursiveSlice) drop(p unsafe.Pointer) {
+	s := (*[]unsafe.Pointer)(p)
+	*s = (*s)[:len(*s)-1]
+}
+
+func (recursiveMap) alloc() unsafe.Pointer        { return unsafe.Pointer(new(map[string]unsafe.Pointer)) }
+func (recursiveMap) length(p unsafe.Pointer) int  { return len(*(*map[string]unsafe.Pointer)(p)) }
+func (recursiveMap) absent(p unsafe.Pointer) bool { return *(*map[string]unsafe.Pointer)(p) == nil }
+func (recursiveMap) empty(p unsafe.Pointer) {
+	*(*map[string]unsafe.Pointer)(p) = map[string]unsafe.Pointer{}
+}
+func (recursiveMap) keys(p unsafe.Pointer) []string {
+	return slices.Sorted(maps.Keys(*(*map[string]unsafe.Pointer)(p)))
+}
+func (r recursiveMap) scratch() unsafe.Pointer { return recursiveSlice(r).st().alloc() }
+func (r recursiveMap) set(to, from unsafe.Pointer) {
+	t := r.b.types[r.elem].Go.(reflectStruct).t
+	v := reflect.Zero(t)
+	if from != nil {
+		v = reflect.NewAt(t, from).Elem()
+	}
+	reflect.NewAt(t, to).Elem().Set(v)
+}
+func (r recursiveMap) load(p unsafe.Pointer, key string, v unsafe.Pointer) {
+	r.set(v, (*(*map[string]unsafe.Pointer)(p))[key])
+}
+func (r recursiveMap) store(p unsafe.Pointer, key string, v unsafe.Pointer) {
+	kept := r.scratch()
+	r.set(kept, v)
+	(*(*map[string]unsafe.Pointer)(p))[key] = kept
+	r.set(v, nil)
 }
 
 // reflectStruct, reflectSlice and reflectMap are GoTypes over reflection.
