@@ -40,6 +40,8 @@ type Host struct {
 	Freezer Controller
 	Kill    Controller // version 2 only: cgroup.kill; without it processes are killed one by one
 
+	Problems []string // why Setup took features back
+
 	proc    string
 	base    string
 	clock   clock.Clock

@@ -18,10 +18,11 @@ import (
 // leaf is where Setup moves the processes of a v2 group that must hold controlled children.
 const leaf = "gust-host"
 
-// Setup makes the base directories and, on v2, hands the controllers down to them. It takes back the features that
-// turn out not to work, so read the Host's fields after it. An error means that not one group can be made; a host
-// without any cgroup feature is no error, its groups just do nothing.
+// Setup makes the base directories and, on v2, hands the controllers down to them. Features that this user or this
+// mount does not allow are taken back, and Problems says why; so read the Host's fields after it. Any other failure
+// is an error. A host without any cgroup feature is no error: its groups just do nothing.
 func (h *Host) Setup() error {
+	h.Problems = nil
 	if err := h.setupUnified(); err != nil {
 		return err
 	}
@@ -30,11 +31,29 @@ func (h *Host) Setup() error {
 			continue
 		}
 		if err := mkdir(c.Parent); err != nil {
-			return fmt.Errorf("set up cgroup v1: %w", err)
+			if !denied(err) {
+				return fmt.Errorf("set up cgroup v1: %w", err)
+			}
+			h.take(err, func(o Controller) bool { return o == *c })
 		}
 	}
 	h.ready = true
 	return nil
+}
+
+// take takes back the features that match.
+func (h *Host) take(why error, match func(Controller) bool) {
+	h.Problems = append(h.Problems, why.Error())
+	for _, c := range h.features() {
+		if match(*c) {
+			*c = Controller{}
+		}
+	}
+}
+
+// denied reports whether the host is configured not to let us, which is no accident.
+func denied(err error) bool {
+	return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EROFS)
 }
 
 // Close removes the base directories if they are empty.
@@ -63,25 +82,39 @@ func (h *Host) parents() []string {
 	return out
 }
 
-// setupUnified finds a v2 directory whose children can be controlled and points the v2 features there.
+// setupUnified finds a v2 directory whose children can be controlled and points the v2 features there. Where no
+// controller can be had, freezing, killing and CPU time still can.
 func (h *Host) setupUnified() error {
+	if !slices.ContainsFunc(h.features(), func(c *Controller) bool { return c.Version == 2 }) {
+		return nil
+	}
+	limits := map[string]*Controller{"memory": &h.Memory, "cpu": &h.CPU, "pids": &h.PIDs}
 	var want []string
-	for name, c := range map[string]Controller{"memory": h.Memory, "cpu": h.CPU, "pids": h.PIDs} {
+	for name, c := range limits {
 		if c.Version == 2 {
 			want = append(want, name)
 		}
 	}
 	slices.Sort(want)
-	if !slices.ContainsFunc(h.features(), func(c *Controller) bool { return c.Version == 2 }) {
-		return nil
-	}
 	parent, err := h.controlled(want)
 	if err != nil {
-		return fmt.Errorf("set up cgroup v2: %w", err)
+		h.Problems = append(h.Problems, fmt.Sprintf("no limits by cgroup v2: %v", err))
+		for _, name := range want {
+			*limits[name] = Controller{}
+		}
+		parent, want = h.unified.own, nil
 	}
 	base := filepath.Join(parent, h.base)
 	if err := mkdir(base); err != nil {
-		return fmt.Errorf("set up cgroup v2: %w", err)
+		if !denied(err) {
+			return fmt.Errorf("set up cgroup v2: %w", err)
+		}
+		freezer := h.Freezer
+		h.take(err, func(c Controller) bool { return c.Version == 2 })
+		if freezer.Version == 2 && h.freezerV1 != "" {
+			h.Freezer = Controller{Version: 1, Parent: filepath.Join(h.freezerV1, h.base)}
+		}
+		return nil
 	}
 	if err := enable(base, want); err != nil {
 		return fmt.Errorf("set up cgroup v2: %w", err)
@@ -138,6 +171,9 @@ func (h *Host) controlled(want []string) (string, error) {
 
 // enable hands controllers down to the children of dir. EBUSY: dir has processes of its own.
 func enable(dir string, want []string) error {
+	if len(want) == 0 {
+		return nil
+	}
 	file := filepath.Join(dir, "cgroup.subtree_control")
 	have, err := os.ReadFile(file) //nolint:gosec // a control file of the kernel
 	if err != nil {

@@ -8,11 +8,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gustcloud/gust/internal/base/clock"
 )
 
 // A v2 group with processes, as a container's own group is, is emptied into a leaf.
@@ -44,6 +47,62 @@ func TestMoveProcessesEmptiesAGroup(t *testing.T) {
 		if err != nil || len(strings.Fields(string(b))) != want {
 			t.Errorf("%s holds %q, %v; want %d processes", dir, b, err, want)
 		}
+	}
+}
+
+func TestSetupAsAnOrdinaryUserTakesEverythingBack(t *testing.T) {
+	h, err := Detect(Options{Base: "gust-test-" + strconv.Itoa(os.Getpid()), Clock: clock.System{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(h.parents()) == 0 {
+		t.Skip("no cgroups here")
+	}
+	done := make(chan error)
+	go func() { // on a thread that is thrown away: its rights on files are nobody's
+		runtime.LockOSThread()
+		_, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, 65534, 0, 0)
+		done <- h.Setup()
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if len(h.Problems) == 0 || len(h.parents()) != 0 {
+		t.Errorf("problems %q, groups in %q", h.Problems, h.parents())
+	}
+	g, err := h.New("none", Limits{MemoryBytes: 1 << 20, CPUCores: 1, PIDs: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(g.Add(os.Getpid()), g.Kill(), g.Remove(t.Context())); err != nil {
+		t.Error(err)
+	}
+	if err := g.Freeze(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("freeze: %v", err)
+	}
+}
+
+func TestSetupKeepsTheFreezerWithoutControllers(t *testing.T) {
+	const own = "/sys/fs/cgroup/a"
+	root := mustPlant(t, tree{v2Mount, "0::/a\n", map[string]string{
+		own + "/cgroup.controllers": "memory\n", own + "/gust/cgroup.freeze": "0\n", // but no subtree_control
+	}})
+	h, err := Detect(Options{Proc: filepath.Join(root, "proc"), Root: root})
+	if err != nil || !h.Memory.OK() {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	if err := h.Setup(); err != nil {
+		t.Fatal(err)
+	}
+	if h.Memory.OK() || h.Freezer.Parent != root+own+"/gust" || len(h.Problems) != 1 {
+		t.Errorf("memory %v, freezer %v, problems %q", h.Memory, h.Freezer, h.Problems)
+	}
+}
+
+func TestSetupFailsOnWhatIsNoMatterOfRights(t *testing.T) {
+	h := &Host{Memory: Controller{1, "/nonexistent/memory/gust"}}
+	if err := h.Setup(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a hierarchy that is gone: %v", err)
 	}
 }
 
