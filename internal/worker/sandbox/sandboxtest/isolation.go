@@ -38,6 +38,13 @@ func (s *suite) isolation(t *testing.T) {
 			}
 		})
 	}
+	if isolated {
+		t.Run("no descriptor of the driver is inherited", func(t *testing.T) {
+			if got := says(t, b, "fds"); got != "ok" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
 	t.Run("it lives after all attempts", func(t *testing.T) {
 		if got := says(t, b, "args", "alive"); got != "ok alive" {
 			t.Errorf("got %q", got)
@@ -55,7 +62,7 @@ func (s *suite) attempts(t *testing.T) []attempt {
 	neighbourUnix := serve(t, must1(t)(other.Listen(t.Context(), "unix", "@gust-neighbour")))
 	return []attempt{
 		{name: "a file of the host", args: []string{"read", secret}, refused: []string{"ENOENT"}},
-		{name: "the host's root through PID 1", args: []string{"read", "/proc/1/root" + secret}, refused: []string{"ENOENT", "EACCES"}, root: true},
+		{name: "the host's root through PID 1", args: []string{"read", "/proc/1/root" + secret}, refused: []string{"ENOENT", "EACCES"}, inside: true},
 		{name: "a file of the host's /etc", args: []string{"read", "/etc/hostname"}, refused: []string{"ENOENT"}},
 		{name: "write to a file of the host", args: []string{"append", secret, ", changed"}, refused: []string{"ENOENT"}},
 		{name: "signal a process of the host", args: []string{"kill", victim, "0"}, refused: []string{"ESRCH"}},

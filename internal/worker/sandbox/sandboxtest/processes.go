@@ -21,7 +21,6 @@ func (s *suite) processes(t *testing.T) {
 	}{
 		{"arguments arrive unchanged", []string{"args", "a b", "", "ü"}, "ok a b||ü"},
 		{"standard error arrives", []string{"stderr", "problem"}, "problem ok"},
-		{"no descriptor of the driver is inherited", []string{"fds"}, "ok"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := says(t, b, tt.args...); got != tt.want {

@@ -46,9 +46,7 @@ var commands = map[string]func(args []string) (string, error){
 	},
 	"mount":  mount,
 	"ptrace": ptrace,
-	"userns": func([]string) (string, error) {
-		return onThread(func() error { return unix.Unshare(unix.CLONE_NEWUSER) })
-	},
+	"userns": userns,
 	"mountns": func([]string) (string, error) {
 		return onThread(func() error { return unix.Unshare(unix.CLONE_NEWNS) })
 	},
@@ -224,6 +222,19 @@ func forks(args []string) (string, error) {
 	return args[0], nil
 }
 
+// userns clones a child in a user namespace of its own: unshare refuses a process with threads.
+func userns([]string) (string, error) {
+	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD)|unix.CLONE_NEWUSER, 0, 0, 0, 0, 0)
+	if errno != 0 {
+		return "", errno
+	}
+	if pid == 0 {
+		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
+	}
+	_, err := unix.Wait4(int(pid), nil, 0, nil)
+	return "", err
+}
+
 // files opens the null device until it is refused and says how many came first.
 func files(args []string) (string, error) {
 	for n := range number(args[0]) {
@@ -262,11 +273,16 @@ func onThread(fn func() error) (string, error) {
 	return "", <-err
 }
 
+// ofRuntime tells whether a descriptor is the Go runtime's own: its poller and what it watches of its control group.
+func ofRuntime(to string) bool {
+	return strings.HasPrefix(to, "anon_inode:[event") || strings.HasPrefix(to, "/sys/fs/cgroup/")
+}
+
 // fds lists what this process was given beside 0, 1 and 2.
 func fds([]string) (string, error) {
 	var names []string
 	for fd := 3; fd < 1024; fd++ {
-		if to, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && !strings.HasPrefix(to, "anon_inode:[event") {
+		if to, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && !ofRuntime(to) {
 			names = append(names, to)
 		}
 	}
