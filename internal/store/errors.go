@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// FormatError: the data directory was written by a version of Gust whose on-disk format this one does not know.
+// FormatError says that the data directory was written by a version of Gust whose on-disk format this one does not know.
 type FormatError struct {
 	Dir       string
 	Found     string // as written in the directory
@@ -20,7 +20,7 @@ func (e *FormatError) Error() string {
 		"that wrote it, or a newer one", e.Dir, e.Found, e.Supported)
 }
 
-// CorruptError: the data directory, or a record in it, is damaged.
+// CorruptError says that the data directory, or a file in it, is damaged.
 type CorruptError struct {
 	Dir string
 	Err error
@@ -35,7 +35,7 @@ func (e *CorruptError) Error() string {
 // Unwrap returns what was found.
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// RecordError: the bytes at a key are not a record that this version of Gust reads.
+// RecordError says that the bytes at a key are not a record that this version of Gust reads.
 type RecordError struct {
 	Name string // of the record type
 	Key  []byte // nil where it is not known

@@ -87,7 +87,7 @@ type Tx interface {
 // Range is Lo <= key < Hi; a nil Hi has no end.
 type Range struct{ Lo, Hi []byte }
 
-// ScanOptions: the zero value scans everything, forwards, with values.
+// ScanOptions say what Scan yields; the zero value scans everything, forwards, with values.
 type ScanOptions struct {
 	Limit    int // 0: no limit
 	Reverse  bool

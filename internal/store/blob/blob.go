@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// ErrShared: a blob named by its content may have more than one owner; only Sweep removes it.
+// ErrShared refuses to delete a blob that is named by its content: it may have more than one owner.
 var ErrShared = errors.New("blob: named by its content: only a sweep removes it")
 
 // Digest is a SHA-256 sum. As text, and in JSON, it is lower-case hexadecimal.

@@ -152,7 +152,7 @@ func (f *Files) sweepOne(ctx context.Context, kind, name string, before time.Tim
 	}
 	path, err := f.path(ref)
 	if err != nil {
-		return false, nil //nolint:nilerr // not ours
+		return false, nil // not ours
 	}
 	if kept, err := keep(ref); kept || err != nil {
 		return false, err

@@ -7,7 +7,6 @@
 package enginetest
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -24,7 +23,7 @@ func Run(t *testing.T, open Open) {
 	t.Helper()
 	tests := []struct {
 		name string
-		test func(*testing.T, *fixture)
+		test func(*fixture)
 	}{
 		{"get and set", testGetSet},
 		{"arguments and results are copies", testCopies},
@@ -58,14 +57,14 @@ func Run(t *testing.T, open Open) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &fixture{clock: &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
+			f := &fixture{t: t, clock: &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
 			f.Store = open(t, f.clock)
 			t.Cleanup(func() {
 				if err := f.Close(); err != nil && !errors.Is(err, store.ErrClosed) {
 					t.Errorf("close: %v", err)
 				}
 			})
-			tt.test(t, f)
+			tt.test(f)
 		})
 	}
 }
@@ -73,6 +72,7 @@ func Run(t *testing.T, open Open) {
 // fixture is a store under test.
 type fixture struct {
 	store.Store
+	t     *testing.T
 	clock *Clock
 }
 
@@ -162,5 +162,3 @@ func beside(fn func() error) error {
 	go func() { done <- fn() }()
 	return <-done
 }
-
-func ctxOf(t *testing.T) context.Context { t.Helper(); return t.Context() }

@@ -3,7 +3,6 @@
 package enginetest
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -14,104 +13,9 @@ import (
 	"github.com/gustcloud/gust/internal/store"
 )
 
-// testConflicts runs read, then lets another client commit write, then writes and commits. A conflict shows as a
-// second run.
-func testConflicts(t *testing.T, f *fixture) {
-	rng := func(lo, hi string) store.Range { return store.Range{Lo: []byte(lo), Hi: []byte(hi)} }
-	get := func(key string) func(store.Tx) error {
-		return func(tx store.Tx) error { _, err := tx.Get([]byte(key)); return err }
-	}
-	set := func(key string) func(store.Tx) { return func(tx store.Tx) { tx.Set([]byte(key), []byte("other")) } }
-	del := func(key string) func(store.Tx) { return func(tx store.Tx) { tx.Delete([]byte(key)) } }
-	delRange := func(lo, hi string) func(store.Tx) { return func(tx store.Tx) { tx.DeleteRange(rng(lo, hi)) } }
-	appendTo := func(prefix string) func(store.Tx) { return func(tx store.Tx) { tx.Append([]byte(prefix), nil) } }
-	scan := func(lo, hi string, o store.ScanOptions) func(store.Tx) error {
-		return func(tx store.Tx) error { _, err := scanString(tx, rng(lo, hi), o); return err }
-	}
-	scanFirst := func(lo, hi string, reverse bool) func(store.Tx) error { // breaks at the first item
-		return func(tx store.Tx) error {
-			for _, err := range tx.Scan(rng(lo, hi), store.ScanOptions{Reverse: reverse}) {
-				return err
-			}
-			return errors.New("nothing there")
-		}
-	}
-	reverse, limit := store.ScanOptions{Reverse: true}, func(n int) store.ScanOptions { return store.ScanOptions{Limit: n} }
-	tests := []struct {
-		name     string
-		read     func(store.Tx) error
-		write    func(store.Tx)
-		conflict bool
-	}{
-		{"get, set", get("c"), set("c"), true},
-		{"get, set of another key", get("c"), set("d"), false},
-		{"get, set of a key with the same start", get("c"), set("c\x00"), false},
-		{"get, delete", get("c"), del("c"), true},
-		{"get of an absent key, insert", get("b"), set("b"), true},
-		{"get, delete of a range", get("c"), delRange("b", "d"), true},
-		{"get, delete of a range that ends there", get("c"), delRange("a", "c"), false},
-		{"get many, set", func(tx store.Tx) error { _, err := tx.GetMany([][]byte{[]byte("a"), []byte("c")}); return err }, set("c"), true},
-		{"scan, insert inside", scan("a", "f", store.ScanOptions{}), set("b"), true},
-		{"scan, insert of the first key", scan("b", "f", store.ScanOptions{}), set("b"), true},
-		{"scan, insert before", scan("b", "f", store.ScanOptions{}), set("a5"), false},
-		{"scan, insert at the end", scan("a", "f", store.ScanOptions{}), set("f"), false},
-		{"scan, delete inside", scan("a", "f", store.ScanOptions{}), del("c"), true},
-		{"scan, append inside", scan("a", "q", store.ScanOptions{}), appendTo("p"), true},
-		{"scan, delete of a range that overlaps", scan("a", "f", store.ScanOptions{}), delRange("e", "z"), true},
-		{"scan, delete of a range beside", scan("a", "f", store.ScanOptions{}), delRange("f", "z"), false},
-		{"empty scan, insert inside", scan("x", "z", store.ScanOptions{}), set("y"), true},
-		{"scan without an end, insert", func(tx store.Tx) error {
-			_, err := scanString(tx, store.Range{Lo: []byte("c")}, store.ScanOptions{})
-			return err
-		}, set("y"), true},
-		{"keys only, set of a value", scan("a", "f", store.ScanOptions{KeysOnly: true}), set("c"), true},
-		{"limited scan, insert inside", scan("a", "z", limit(2)), set("b"), true},
-		{"limited scan, set of the last item", scan("a", "z", limit(2)), set("c"), true},
-		{"limited scan, insert behind", scan("a", "z", limit(2)), set("d"), false},
-		{"limited scan that reached the end, insert", scan("a", "z", limit(9)), set("y"), true},
-		{"stopped scan, insert inside", scanFirst("0", "z", false), set("1"), true},
-		{"stopped scan, set of the item", scanFirst("0", "z", false), set("a"), true},
-		{"stopped scan, insert behind", scanFirst("0", "z", false), set("a\x00"), false},
-		{"reverse scan, insert inside", scan("a", "f", reverse), set("b"), true},
-		{"stopped reverse scan, set of the item", scanFirst("a", "f", true), set("e"), true},
-		{"stopped reverse scan, insert behind it", scanFirst("a", "f", true), set("e5"), true},
-		{"stopped reverse scan, insert before it", scanFirst("a", "f", true), set("d5"), false},
-		{"read of an own write, set", func(tx store.Tx) error {
-			tx.Set([]byte("c"), nil)
-			_, err := tx.Get([]byte("c"))
-			return err
-		}, set("c"), false},
-		{"snapshot get, set", func(tx store.Tx) error { _, err := tx.Snapshot().Get([]byte("c")); return err }, set("c"), false},
-		{"snapshot scan, insert", func(tx store.Tx) error {
-			_, err := scanString(tx.Snapshot(), store.Range{}, store.ScanOptions{})
-			return err
-		}, set("b"), false},
-		{"append, append", func(tx store.Tx) error { tx.Append([]byte("p"), nil); return nil }, appendTo("p"), false},
-		{"set, set", func(tx store.Tx) error { tx.Set([]byte("c"), nil); return nil }, set("c"), false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			f.mustUpdate(t, func(tx store.Tx) { tx.DeleteRange(store.Range{}) })
-			f.mustSet(t, "a", "c", "e")
-			runs := 0
-			f.mustUpdate(t, func(tx store.Tx) {
-				must(t, tt.read(tx))
-				if runs++; runs == 1 {
-					must(t, beside(func() error {
-						return f.Update(ctxOf(t), func(tx store.Tx) error { tt.write(tx); return nil })
-					}))
-				}
-				tx.Set([]byte("result"), nil)
-			})
-			if want := map[bool]int{false: 1, true: 2}[tt.conflict]; runs != want {
-				t.Errorf("the function ran %d times, want %d", runs, want)
-			}
-		})
-	}
-}
-
 // testConflictsEnd: whoever is disturbed again and again gets through.
-func testConflictsEnd(t *testing.T, f *fixture) {
+func testConflictsEnd(f *fixture) {
+	t := f.t
 	const disturbed = 3
 	runs := 0
 	f.mustUpdate(t, func(tx store.Tx) {
@@ -143,7 +47,8 @@ func incrementIn(tx store.Tx, key string, beforeWrite func()) error {
 	return nil
 }
 
-func testViewSnapshot(t *testing.T, f *fixture) {
+func testViewSnapshot(f *fixture) {
+	t := f.t
 	f.mustSet(t, "a", "b")
 	must(t, f.View(t.Context(), func(r store.Reader) error {
 		before, err := getString(r, "a")
@@ -168,7 +73,8 @@ func testViewSnapshot(t *testing.T, f *fixture) {
 	}
 }
 
-func testTxSnapshot(t *testing.T, f *fixture) {
+func testTxSnapshot(f *fixture) {
+	t := f.t
 	f.mustSet(t, "a", "b")
 	runs := 0
 	f.mustUpdate(t, func(tx store.Tx) {
@@ -192,7 +98,8 @@ func testTxSnapshot(t *testing.T, f *fixture) {
 }
 
 // testLostUpdate: no increment is lost, between two that certainly overlap and among many.
-func testLostUpdate(t *testing.T, f *fixture) {
+func testLostUpdate(f *fixture) {
+	t := f.t
 	const pairs, clients, each = 20, 8, 40
 	for range pairs {
 		pair(t, f, func(tx store.Tx, _ int, overlap func()) error { return incrementIn(tx, "pairs", overlap) })
@@ -215,7 +122,8 @@ func testLostUpdate(t *testing.T, f *fixture) {
 }
 
 // testWriteSkew: of two doctors at least one stays on call. Each goes only if it sees the other one there.
-func testWriteSkew(t *testing.T, f *fixture) {
+func testWriteSkew(f *fixture) {
+	t := f.t
 	names := []string{"alice", "bob"}
 	for range 20 {
 		f.mustSet(t, names...)
@@ -234,7 +142,8 @@ func testWriteSkew(t *testing.T, f *fixture) {
 }
 
 // testPhantom: a name may be taken once; each looks for it with a scan.
-func testPhantom(t *testing.T, f *fixture) {
+func testPhantom(f *fixture) {
+	t := f.t
 	for i := range 20 {
 		prefix := fmt.Sprintf("name%02d/", i)
 		pair(t, f, func(tx store.Tx, me int, overlap func()) error {
@@ -267,7 +176,8 @@ func pair(t *testing.T, f *fixture, fn func(tx store.Tx, me int, overlap func())
 	all.Wait()
 }
 
-func testAppendOrder(t *testing.T, f *fixture) {
+func testAppendOrder(f *fixture) {
+	t := f.t
 	const clients, each = 8, 40
 	var wg sync.WaitGroup
 	for c := range clients {
@@ -304,7 +214,8 @@ func testAppendOrder(t *testing.T, f *fixture) {
 	}
 }
 
-func testAppendInTransaction(t *testing.T, f *fixture) {
+func testAppendInTransaction(f *fixture) {
+	t := f.t
 	f.mustUpdate(t, func(tx store.Tx) {
 		for _, v := range []string{"one", "two", "three"} {
 			tx.Append([]byte("a"), []byte(v))
@@ -333,7 +244,8 @@ func testAppendInTransaction(t *testing.T, f *fixture) {
 }
 
 // testTransfers moves money between accounts while readers, by scan and by get, check that none is made or lost.
-func testTransfers(t *testing.T, f *fixture) {
+func testTransfers(f *fixture) {
+	t := f.t
 	const accounts, start, clients, each = 6, 100, 6, 60
 	key := func(i int) []byte { return fmt.Appendf(nil, "account%d", i) }
 	f.mustUpdate(t, func(tx store.Tx) {

@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/gustcloud/gust/internal/store"
 )
 
-func testFailure(t *testing.T, f *fixture) {
+func testFailure(f *fixture) {
+	t := f.t
 	f.mustSet(t, "a", "b")
 	sentinel := errors.New("sentinel")
 	err := f.Update(t.Context(), func(tx store.Tx) error {
@@ -32,7 +32,8 @@ func testFailure(t *testing.T, f *fixture) {
 	}
 }
 
-func testPanic(t *testing.T, f *fixture) {
+func testPanic(f *fixture) {
+	t := f.t
 	f.mustSet(t, "a", "b")
 	calls := map[string]func(){
 		"update": func() {
@@ -44,7 +45,8 @@ func testPanic(t *testing.T, f *fixture) {
 		},
 		"scan of a view": func() {
 			_ = f.View(t.Context(), func(r store.Reader) error {
-				for range r.Scan(store.Range{}, store.ScanOptions{}) {
+				for _, err := range r.Scan(store.Range{}, store.ScanOptions{}) {
+					must(t, err)
 					panic("on purpose")
 				}
 				return nil
@@ -70,7 +72,8 @@ func testPanic(t *testing.T, f *fixture) {
 	}
 }
 
-func testUseAfterReturn(t *testing.T, f *fixture) {
+func testUseAfterReturn(f *fixture) {
+	t := f.t
 	var kept store.Tx
 	var reader, hints store.Reader
 	f.mustUpdate(t, func(tx store.Tx) { kept, hints = tx, tx.Snapshot() })
@@ -92,7 +95,8 @@ func testUseAfterReturn(t *testing.T, f *fixture) {
 	}
 }
 
-func testSticky(t *testing.T, f *fixture) {
+func testSticky(f *fixture) {
+	t := f.t
 	tooLong := make([]byte, store.MaxKey+1)
 	tooLong[0] = 'k'
 	var second error
@@ -108,7 +112,8 @@ func testSticky(t *testing.T, f *fixture) {
 	}
 	err = f.Update(t.Context(), func(tx store.Tx) error {
 		tx.Set([]byte("a"), []byte("1"))
-		for range tx.Scan(store.Range{Lo: append(tooLong, 0)}, store.ScanOptions{}) { //nolint:revive // ignores the error
+		for _, err := range tx.Scan(store.Range{Lo: append(tooLong, 0)}, store.ScanOptions{}) {
+			_ = err // ignored here
 		}
 		return nil
 	})
@@ -120,7 +125,8 @@ func testSticky(t *testing.T, f *fixture) {
 	}
 }
 
-func testDuration(t *testing.T, f *fixture) {
+func testDuration(f *fixture) {
+	t := f.t
 	err := f.Update(t.Context(), func(tx store.Tx) error {
 		tx.Set([]byte("a"), nil)
 		f.clock.Move(store.MaxDuration + time.Millisecond)
@@ -146,7 +152,8 @@ func testDuration(t *testing.T, f *fixture) {
 	}
 }
 
-func testCancelled(t *testing.T, f *fixture) {
+func testCancelled(f *fixture) {
+	t := f.t
 	ctx, cancel := context.WithCancel(t.Context())
 	err := f.Update(ctx, func(tx store.Tx) error {
 		tx.Set([]byte("a"), nil)
@@ -182,7 +189,8 @@ func testCancelled(t *testing.T, f *fixture) {
 	}
 }
 
-func testOnCommit(t *testing.T, f *fixture) {
+func testOnCommit(f *fixture) {
+	t := f.t
 	var order []string
 	runs := 0
 	f.mustUpdate(t, func(tx store.Tx) {
@@ -214,7 +222,8 @@ func testOnCommit(t *testing.T, f *fixture) {
 	}
 }
 
-func testWatch(t *testing.T, f *fixture) {
+func testWatch(f *fixture) {
+	t := f.t
 	hint, stop := f.Watch([]byte("topic"))
 	other, stopOther := f.Watch([]byte("other"))
 	defer stopOther()
@@ -253,7 +262,8 @@ func testWatch(t *testing.T, f *fixture) {
 	}
 }
 
-func testTime(t *testing.T, f *fixture) {
+func testTime(f *fixture) {
+	t := f.t
 	start := f.Now()
 	if got := start.Sub(f.clock.Now()); got != 0 {
 		t.Errorf("Now is %v from the clock", got)
@@ -272,7 +282,8 @@ func testTime(t *testing.T, f *fixture) {
 	}
 }
 
-func testAllocateID(t *testing.T, f *fixture) {
+func testAllocateID(f *fixture) {
+	t := f.t
 	var mu sync.Mutex
 	seen := map[uint64]bool{}
 	var wg sync.WaitGroup
@@ -296,7 +307,8 @@ func testAllocateID(t *testing.T, f *fixture) {
 	wg.Wait()
 }
 
-func testClose(t *testing.T, f *fixture) {
+func testClose(f *fixture) {
+	t := f.t
 	inside, leave := make(chan struct{}), make(chan struct{})
 	result := make(chan error, 1)
 	go func() {

@@ -12,7 +12,8 @@ import (
 	"github.com/gustcloud/gust/internal/store"
 )
 
-func testGetSet(t *testing.T, f *fixture) {
+func testGetSet(f *fixture) {
+	t := f.t
 	f.mustUpdate(t, func(tx store.Tx) {
 		tx.Set([]byte("a"), []byte("1"))
 		tx.Set([]byte("empty"), []byte{})
@@ -38,7 +39,8 @@ func testGetSet(t *testing.T, f *fixture) {
 	}))
 }
 
-func testCopies(t *testing.T, f *fixture) {
+func testCopies(f *fixture) {
+	t := f.t
 	f.mustUpdate(t, func(tx store.Tx) {
 		key, value, prefix := []byte("a"), []byte("1"), []byte("p")
 		tx.Set(key, value)
@@ -64,7 +66,8 @@ func testCopies(t *testing.T, f *fixture) {
 	}
 }
 
-func testScan(t *testing.T, f *fixture) {
+func testScan(f *fixture) {
+	t := f.t
 	f.mustSet(t, "a", "b", "b\x00", "b1", "c", "d")
 	r := func(lo, hi string) store.Range { return store.Range{Lo: []byte(lo), Hi: []byte(hi)} }
 	tests := []struct {
@@ -97,15 +100,16 @@ func testScan(t *testing.T, f *fixture) {
 				}
 				return err
 			}
-			must(t, f.View(ctxOf(t), func(r store.Reader) error { return check("View", r) }))
-			must(t, f.Update(ctxOf(t), func(tx store.Tx) error {
+			must(t, f.View(t.Context(), func(r store.Reader) error { return check("View", r) }))
+			must(t, f.Update(t.Context(), func(tx store.Tx) error {
 				return errors.Join(check("Update", tx), check("Snapshot", tx.Snapshot()))
 			}))
 		})
 	}
 	must(t, f.View(t.Context(), func(r store.Reader) error {
 		n := 0
-		for range r.Scan(store.Range{}, store.ScanOptions{}) {
+		for _, err := range r.Scan(store.Range{}, store.ScanOptions{}) {
+			must(t, err)
 			if n++; n == 2 {
 				break
 			}
@@ -117,7 +121,8 @@ func testScan(t *testing.T, f *fixture) {
 	}))
 }
 
-func testReadYourWrites(t *testing.T, f *fixture) {
+func testReadYourWrites(f *fixture) {
+	t := f.t
 	f.mustSet(t, "b", "d", "f", "h", "j")
 	want := map[bool]string{false: "a b=B c f=F k", true: "k f=F c b=B a"}
 	f.mustUpdate(t, func(tx store.Tx) {
@@ -160,7 +165,8 @@ func testReadYourWrites(t *testing.T, f *fixture) {
 	}))
 }
 
-func testScanWhileWriting(t *testing.T, f *fixture) {
+func testScanWhileWriting(f *fixture) {
+	t := f.t
 	f.mustSet(t, "a1", "a2", "a3")
 	f.mustUpdate(t, func(tx store.Tx) {
 		n := 0
@@ -182,7 +188,8 @@ func testScanWhileWriting(t *testing.T, f *fixture) {
 	}
 }
 
-func testDeleteRange(t *testing.T, f *fixture) {
+func testDeleteRange(f *fixture) {
+	t := f.t
 	var keys []string
 	for i := range 20 {
 		keys = append(keys, fmt.Sprintf("k%02d", i))
@@ -207,7 +214,8 @@ func testDeleteRange(t *testing.T, f *fixture) {
 }
 
 // testReservedKeys: deleting everything does not delete what the engine keeps for itself, and nobody sees it.
-func testReservedKeys(t *testing.T, f *fixture) {
+func testReservedKeys(f *fixture) {
+	t := f.t
 	f.mustUpdate(t, func(tx store.Tx) { tx.Append([]byte("p"), nil) })
 	first := f.keys(t, "")
 	f.mustUpdate(t, func(tx store.Tx) { tx.DeleteRange(store.Range{}) })
@@ -227,7 +235,8 @@ func testReservedKeys(t *testing.T, f *fixture) {
 	}
 }
 
-func testLimits(t *testing.T, f *fixture) {
+func testLimits(f *fixture) {
+	t := f.t
 	key, value := bytes.Repeat([]byte("k"), store.MaxKey), bytes.Repeat([]byte("v"), store.MaxValue)
 	numbered := func(i int) []byte { return fmt.Appendf(nil, "n%07d", i) } // 8 bytes
 	fill := func(tx store.Tx, n int) {                                     // n values of 64 KiB less the key
@@ -265,7 +274,7 @@ func testLimits(t *testing.T, f *fixture) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := f.Update(ctxOf(t), func(tx store.Tx) error { tt.fn(tx); return nil })
+			err := f.Update(t.Context(), func(tx store.Tx) error { tt.fn(tx); return nil })
 			if !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}

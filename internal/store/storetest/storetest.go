@@ -16,7 +16,8 @@ import (
 )
 
 // New returns an empty store that re-runs functions at random, loses hints at random, and overwrites scanned items
-// after their step. It is closed at the end of the test.
+// after their step. It is closed at the end of the test. A test in a bubble of testing/synctest calls it inside the
+// bubble, with the bubble's T: the store's goroutines have to be there too.
 func New(tb testing.TB) store.Store {
 	tb.Helper()
 	return NewWithClock(tb, clock.System{})

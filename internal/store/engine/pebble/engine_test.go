@@ -17,15 +17,15 @@ var (
 )
 
 // mustOpen opens a store that logs to the test; what is unset in o is filled in.
-func mustOpen(t testing.TB, o Options) *Store {
-	t.Helper()
+func mustOpen(tb testing.TB, o Options) *Store {
+	tb.Helper()
 	if o.Clock == nil {
 		o.Clock = testClock
 	}
 	o.Log = testLog
 	s, err := Open(o)
 	if err != nil {
-		t.Fatalf("open: %v", err)
+		tb.Fatalf("open: %v", err)
 	}
 	return s
 }
