@@ -101,13 +101,15 @@ type Result struct {
 	Report          Report
 }
 
-// Report holds the measured values of a REPORT line.
+// Report holds the measured values of a REPORT line. An invocation ends, and is measured, when its runtime asks for the
+// next event, a moment after its answer: a Result without LogTail has the Duration until the answer, and neither CPU nor
+// MaxMemoryMB.
 type Report struct {
 	Duration     time.Duration // of the invocation, without a first init
 	InitDuration time.Duration // 0 on a warm start
 	Billed       time.Duration // rounded up to 1 ms
 	CPU          time.Duration
-	MaxMemoryMB  int // -1 where the host cannot measure it
+	MaxMemoryMB  int // -1 where the host cannot measure it, or it is not known yet
 	Cold         bool
 	Status       string // "", "timeout", "error"
 	ErrorType    string // "Runtime.ExitError", "" for none

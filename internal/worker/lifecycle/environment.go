@@ -28,18 +28,17 @@ type Environment struct {
 	m    Machine
 	out  *output.Stream
 
-	timer *time.Timer // reused by the holder
-
-	// Of the holder.
-	tried    bool      // the first init was attempted
-	deadline time.Time // of the last invocation; it also bounds Settling
+	timer *time.Timer // reused by the holder, or by the end of its invocation
+	tried bool        // the first init was attempted; of the holder
 
 	mu      sync.Mutex // guards what follows; never held while a sandbox is called
 	cur     *incarnation
 	tmp     sandbox.Tmp // kept by a reset for the next sandbox
 	closed  bool
 	expires time.Time      // of the credentials in the process's environment
+	settled chan struct{}  // closed when the last invocation has ended
 	closing sync.WaitGroup // sandboxes that are being closed
+	ends    sync.WaitGroup // ends of invocations
 }
 
 // incarnation is one sandbox of an environment with its runtime process: a reset ends it.
@@ -81,9 +80,6 @@ func (e *Environment) Expires() time.Time {
 	return e.expires
 }
 
-// SettleDeadline is when an environment that is still Settling has to be reset.
-func (e *Environment) SettleDeadline() time.Time { return e.deadline }
-
 func (e *Environment) current() *incarnation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -101,40 +97,31 @@ func (e *Environment) become(to State) error {
 	return nil
 }
 
-// Settle waits up to d for the runtime to ask for its next event, which ends the invocation. It returns true when the
-// environment may take an invocation (or be frozen): also when its process ended, which the next invocation repairs.
+// Settle waits up to d for the end of the last invocation. It returns true when the environment may take another one,
+// or be frozen.
 func (e *Environment) Settle(d time.Duration) bool {
-	c := e.current()
-	if e.m.State() != Settling || c == nil {
+	e.mu.Lock()
+	settled := e.settled
+	e.mu.Unlock()
+	if settled == nil {
 		return true
 	}
-	if c.api.State() != runtimeapi.Waiting {
-		if d <= 0 {
-			select {
-			case <-c.proc.Done():
-			default:
-				return false
-			}
-		} else if !e.awaitSettled(c, d) {
-			return false
-		}
+	select {
+	case <-settled:
+		return true
+	default:
 	}
-	return e.become(Ready) == nil
-}
-
-func (e *Environment) awaitSettled(c *incarnation, d time.Duration) bool {
-	e.timer.Reset(d)
-	defer e.timer.Stop()
-	for c.api.State() != runtimeapi.Waiting {
-		select {
-		case <-c.api.Waiting():
-		case <-c.proc.Done():
-			return true
-		case <-e.timer.C:
-			return false
-		}
+	if d <= 0 {
+		return false
 	}
-	return true
+	t := e.deps.Clock.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-settled:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // Freeze stops the processes of a Ready environment.
@@ -165,9 +152,8 @@ func (e *Environment) Thaw(ctx context.Context) error {
 	return e.become(Ready)
 }
 
-// Reset ends the process and keeps /tmp; the next invocation starts another one. The holder calls it.
-func (e *Environment) Reset() { e.reset() }
-
+// reset ends the process and keeps /tmp; the next invocation starts another one. The holder calls it, or the end of its
+// invocation.
 func (e *Environment) reset() {
 	if e.become(Resetting) != nil {
 		return // it is being closed
@@ -218,6 +204,7 @@ func (e *Environment) Close() {
 	if c != nil {
 		e.closeIncarnation(c)
 	}
+	e.ends.Wait()
 	e.closing.Wait()
 	e.mu.Lock()
 	tmp := e.tmp

@@ -361,6 +361,38 @@ func TestProcessThatEndsBetweenInvocationsIsReplaced(t *testing.T) {
 	}
 }
 
+func TestRuntimeThatNeverAsksForMoreIsStoppedByTheTimeout(t *testing.T) {
+	b := mustEnvironment(t, timeout(300*time.Millisecond))
+	res, err := b.env.Invoke(t.Context(), invoke.Event{RequestID: "id-1", Payload: bootstraptest.Event{HangAfter: true}.Marshal()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answer(t, res) // the caller has its answer
+	if b.env.Settle(0) {
+		t.Error("the invocation ended although the runtime goes on")
+	}
+	if next := answer(t, b.invoke(t, "id-2", bootstraptest.Event{})); next.PID == a.PID {
+		t.Error("the process goes on after its timeout")
+	}
+	mustContainInOrder(t, b.finish(), []string{
+		"START RequestId: id-1", "id-1 Task timed out after 0.30 seconds", "END RequestId: id-1", "Status: timeout", "START RequestId: id-2",
+	})
+}
+
+func TestOutputAfterTheAnswerBelongsToTheInvocation(t *testing.T) {
+	b := mustEnvironment(t)
+	for _, id := range []string{"id-1", "id-2"} {
+		if !b.env.Settle(time.Minute) {
+			t.Fatal("did not settle")
+		}
+		if _, err := b.env.Invoke(t.Context(), invoke.Event{RequestID: id, Payload: bootstraptest.Event{PrintAfter: "late " + id}.Marshal()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.env.Settle(time.Minute)
+	mustContainInOrder(t, b.finish(), []string{"START RequestId: id-1", "late id-1", "END RequestId: id-1", "START RequestId: id-2", "late id-2", "END RequestId: id-2"})
+}
+
 func TestFrozenEnvironmentUsesNoTimeAndThaws(t *testing.T) {
 	b := mustEnvironment(t)
 	a := answer(t, b.invoke(t, "id-1", bootstraptest.Event{}))

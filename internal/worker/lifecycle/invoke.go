@@ -11,8 +11,11 @@ import (
 	"github.com/gustcloud/gust/internal/worker/runtimeapi"
 )
 
-// Invoke runs one event to its end, with init first where it is due. It does not end early with ctx: the function goes
-// on when its caller went away. Errors are the host's; a function's failure is a Result.
+// Invoke runs one event to the runtime's answer, with init first where it is due. It does not end early with ctx: the
+// function goes on when its caller went away. Errors are the host's; a function's failure is a Result.
+//
+// The invocation itself ends when the runtime asks for its next event, and is measured and billed until then; its END
+// and REPORT lines are written then. Invoke waits for that only when the event wants the tail of the log.
 func (e *Environment) Invoke(ctx context.Context, ev invoke.Event) (*invoke.Result, error) {
 	ctx = context.WithoutCancel(ctx)
 	e.checkAlive()
@@ -20,38 +23,114 @@ func (e *Environment) Invoke(ctx context.Context, ev invoke.Event) (*invoke.Resu
 	if err != nil {
 		return nil, e.failed(err)
 	}
-	v := e.cfg.Version
 	e.out.Begin(ev.LogTail)
-	e.out.Lines(startLine(ev.RequestID, v.Version))
-	start := e.deps.Clock.Now()
-	e.deadline = start.Add(v.Timeout)
+	e.out.Lines(startLine(ev.RequestID, e.cfg.Version.Version))
+	d := &invocation{id: ev.RequestID, start: e.deps.Clock.Now(), init: first}
+	d.deadline = d.start.Add(e.cfg.Version.Timeout)
 
-	outcome, f, err := e.run(ctx, ev)
+	outcome, f, err := e.run(ctx, ev, d)
 	if err != nil || e.ending() { // ending: the process was killed under the invocation
 		return nil, e.failed(err)
 	}
-	end := e.deps.Clock.Now()
-	rep := invoke.Report{
-		Duration: end.Sub(start), InitDuration: first, Billed: billed(end.Sub(start), first), Cold: first > 0,
-	}
-	rep.MaxMemoryMB, rep.CPU = e.usage()
 	res := &invoke.Result{Payload: outcome.Payload}
-	lines := []string{endLine(ev.RequestID), ""}
-	if f != nil {
+	if d.fault = f; f != nil {
 		res.Payload, res.FunctionError = f.body(ev.RequestID), "Unhandled"
-		if f.status != "" {
-			rep.Status, rep.ErrorType = f.status, f.errorType
-		}
-		lines = append(f.lines(ev.RequestID, end), lines...)
 	}
-	lines[len(lines)-1] = reportLine(ev.RequestID, v.MemoryMB, rep)
-	e.out.Lines(lines...)
-	res.Report, res.LogTail = rep, e.out.Tail()
 	if f != nil && f.lost {
+		res.Report = e.report(d)
+		res.LogTail = e.out.Tail()
 		e.reset()
 		return res, nil
 	}
-	return res, e.become(Settling)
+	c, settled, err := e.settling()
+	if err != nil {
+		return nil, err
+	}
+	if !ev.LogTail {
+		res.Report = e.answered(d)
+		go e.end(c, d, settled) // joined by ends.Wait in Close
+		return res, nil
+	}
+	res.Report = e.end(c, d, settled)
+	res.LogTail = e.out.Tail()
+	return res, nil
+}
+
+// settling moves to Settling. The caller calls end, which closes the channel.
+func (e *Environment) settling() (*incarnation, chan struct{}, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, nil, ErrDead
+	}
+	if err := e.become(Settling); err != nil {
+		return nil, nil, err
+	}
+	e.settled = make(chan struct{})
+	e.ends.Add(1)
+	return e.cur, e.settled, nil
+}
+
+// invocation is what its END and REPORT lines are made from.
+type invocation struct {
+	id              string
+	start, deadline time.Time
+	init            time.Duration // first init, 0 when there was none
+	fault           *fault        // nil for success
+}
+
+// answered is the report as it stands when the answer is there: memory and CPU time are not measured yet.
+func (e *Environment) answered(d *invocation) invoke.Report {
+	duration := e.deps.Clock.Now().Sub(d.start)
+	r := invoke.Report{
+		Duration: duration, InitDuration: d.init, Billed: billed(duration, d.init), Cold: d.init > 0, MaxMemoryMB: -1,
+	}
+	if d.fault != nil && d.fault.status != "" {
+		r.Status, r.ErrorType = d.fault.status, d.fault.errorType
+	}
+	return r
+}
+
+// report measures what the invocation used and writes its last lines.
+func (e *Environment) report(d *invocation) invoke.Report {
+	r := e.answered(d)
+	r.MaxMemoryMB, r.CPU = e.usage()
+	var lines []string
+	if d.fault != nil {
+		lines = d.fault.lines(d.id, e.deps.Clock.Now())
+	}
+	e.out.Lines(append(lines, endLine(d.id), reportLine(d.id, e.cfg.Version.MemoryMB, r))...)
+	return r
+}
+
+// end waits until the runtime asks for its next event, which ends the invocation; or until its process ends or the
+// invocation's time is over: then the environment is reset.
+func (e *Environment) end(c *incarnation, d *invocation, settled chan struct{}) invoke.Report {
+	defer e.ends.Done()
+	defer close(settled)
+	var lost *fault
+	e.timer.Reset(max(d.deadline.Sub(e.deps.Clock.Now()), 0))
+	select {
+	case <-c.api.Waiting():
+	case <-c.proc.Done():
+		lost = exitFault(c.proc.Exit())
+	case <-e.timer.C:
+		lost = timeoutFault(e.cfg.Version.Timeout)
+	}
+	e.timer.Stop()
+	if e.ending() {
+		lost = nil
+	}
+	if lost != nil {
+		d.fault = lost
+	}
+	r := e.report(d)
+	if lost != nil {
+		e.reset()
+		return r
+	}
+	_ = e.become(Ready) // else it is being closed
+	return r
 }
 
 func (e *Environment) ending() bool {
@@ -99,7 +178,7 @@ func (e *Environment) firstInit(ctx context.Context) (time.Duration, error) {
 }
 
 // run brings the runtime to an event and waits for what comes of it.
-func (e *Environment) run(ctx context.Context, ev invoke.Event) (runtimeapi.Outcome, *fault, error) {
+func (e *Environment) run(ctx context.Context, ev invoke.Event, d *invocation) (runtimeapi.Outcome, *fault, error) {
 	limit := e.cfg.Version.Timeout
 	if c := e.current(); c == nil || !c.ready {
 		took, f, err := e.init(ctx, limit, timeoutFault(limit))
@@ -119,7 +198,7 @@ func (e *Environment) run(ctx context.Context, ev invoke.Event) (runtimeapi.Outc
 		return runtimeapi.Outcome{}, nil, ErrDead
 	}
 	inv := &runtimeapi.Invocation{
-		RequestID: ev.RequestID, DeadlineMS: e.deadline.UnixMilli(), InvokedARN: ev.InvokedARN, TraceID: ev.TraceID,
+		RequestID: ev.RequestID, DeadlineMS: d.deadline.UnixMilli(), InvokedARN: ev.InvokedARN, TraceID: ev.TraceID,
 		ClientContext: ev.ClientContext, CognitoIdentity: ev.CognitoIdentity, Payload: ev.Payload,
 	}
 	if inv.Payload == nil {
@@ -128,13 +207,13 @@ func (e *Environment) run(ctx context.Context, ev invoke.Event) (runtimeapi.Outc
 	if err := c.api.Dispatch(inv); err != nil {
 		return runtimeapi.Outcome{}, nil, fmt.Errorf("dispatch: %w", err)
 	}
-	o, f := e.await(c)
+	o, f := e.await(c, d.deadline)
 	return o, f, nil
 }
 
 // await returns the outcome of the dispatched event: an answer, the end of the process, or the timeout.
-func (e *Environment) await(c *incarnation) (runtimeapi.Outcome, *fault) {
-	e.timer.Reset(max(e.deadline.Sub(e.deps.Clock.Now()), 0))
+func (e *Environment) await(c *incarnation, deadline time.Time) (runtimeapi.Outcome, *fault) {
+	e.timer.Reset(max(deadline.Sub(e.deps.Clock.Now()), 0))
 	defer e.timer.Stop()
 	select {
 	case o := <-c.api.Outcome():

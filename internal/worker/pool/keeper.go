@@ -85,21 +85,13 @@ func (p *Pool) dueToFreeze(now time.Time) (due []*slot, next time.Time) {
 	return due, next
 }
 
-// rest freezes an environment whose invocation has ended, resets one whose runtime did not end it in time, and else
-// looks again later. The keeper holds it.
+// rest freezes an environment whose invocation has ended, and else looks again later. The keeper holds it.
 func (p *Pool) rest(ctx context.Context, sl *slot) {
-	again := false
-	switch {
-	case sl.env.Settle(0):
-		if p.freeze {
-			if err := sl.env.Freeze(ctx); err != nil {
-				p.deps.Log.WarnContext(ctx, "execution environment could not be frozen", "environment", sl.env.ID(), "error", err)
-			}
+	again := !sl.env.Settle(0)
+	if !again && p.freeze {
+		if err := sl.env.Freeze(ctx); err != nil {
+			p.deps.Log.WarnContext(ctx, "execution environment could not be frozen", "environment", sl.env.ID(), "error", err)
 		}
-	case p.deps.Clock.Now().After(sl.env.SettleDeadline()):
-		sl.env.Reset()
-	default:
-		again = true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

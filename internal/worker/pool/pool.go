@@ -128,10 +128,8 @@ type environment interface {
 	State() lifecycle.State
 	Expires() time.Time
 	Settle(d time.Duration) bool
-	SettleDeadline() time.Time
 	Freeze(ctx context.Context) error
 	Thaw(ctx context.Context) error
-	Reset()
 	Close()
 }
 

@@ -26,16 +26,13 @@ import (
 type fakeEnv struct {
 	id string
 
-	mu       sync.Mutex
-	state    lifecycle.State
-	settles  time.Time // when the runtime asks for its next event
-	deadline time.Time
-	expires  time.Time
-	freezes  int
-	thaws    int
-	resets   int
-	tail     time.Duration // from the response to the next event
-	timeout  time.Duration
+	mu      sync.Mutex
+	state   lifecycle.State
+	settles time.Time // when the runtime asks for its next event
+	expires time.Time
+	freezes int
+	thaws   int
+	tail    time.Duration // from the response to the next event
 }
 
 func (e *fakeEnv) Invoke(context.Context, invoke.Event) (*invoke.Result, error) {
@@ -46,7 +43,6 @@ func (e *fakeEnv) Invoke(context.Context, invoke.Event) (*invoke.Result, error) 
 	}
 	e.state = lifecycle.Settling
 	e.settles = time.Now().Add(e.tail)
-	e.deadline = time.Now().Add(e.timeout)
 	return &invoke.Result{Payload: []byte(e.id)}, nil
 }
 
@@ -64,8 +60,6 @@ func (e *fakeEnv) Expires() time.Time {
 	defer e.mu.Unlock()
 	return e.expires
 }
-
-func (e *fakeEnv) SettleDeadline() time.Time { return e.deadline }
 
 func (e *fakeEnv) Settle(d time.Duration) bool {
 	e.mu.Lock()
@@ -98,13 +92,6 @@ func (e *fakeEnv) Thaw(context.Context) error {
 		e.thaws++
 	}
 	return nil
-}
-
-func (e *fakeEnv) Reset() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.state = lifecycle.Parked
-	e.resets++
 }
 
 func (e *fakeEnv) Close() {
@@ -163,7 +150,7 @@ func newHarness(t *testing.T, l Limits) *harness {
 		Clock: clock.System{}, IDs: ids.System(), Log: slog.New(slog.DiscardHandler), Limits: l,
 	})
 	h.open = func(c lifecycle.Config) (environment, error) {
-		e := &fakeEnv{id: c.ID, timeout: time.Second}
+		e := &fakeEnv{id: c.ID}
 		if h.make != nil {
 			h.make(e)
 		}
@@ -297,20 +284,6 @@ func TestSlowlySettlingEnvironmentIsNotWaitedFor(t *testing.T) {
 		synctest.Wait()
 		if s := h.envs[0].State(); s != lifecycle.Frozen {
 			t.Errorf("after it settled: state %s", s)
-		}
-	})
-}
-
-func TestEnvironmentThatNeverSettlesIsReset(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHarness(t, Limits{})
-		defer h.stop()
-		h.make = func(e *fakeEnv) { e.tail = time.Hour }
-		h.once(t, version("f", "1"))
-		time.Sleep(1500 * time.Millisecond) // its timeout is one second
-		synctest.Wait()
-		if e := h.envs[0]; e.resets != 1 {
-			t.Errorf("reset %d times, state %s", e.resets, e.State())
 		}
 	})
 }

@@ -29,21 +29,22 @@ import (
 
 // Event says what an invocation does, in the order of the fields.
 type Event struct {
-	Print     string `json:"print,omitempty"`      // to stdout, as it is
-	PrintErr  string `json:"print_err,omitempty"`  // to stderr
-	WriteTmp  string `json:"write_tmp,omitempty"`  // content of a file in /tmp
-	ReadTmp   bool   `json:"read_tmp,omitempty"`   // the file's content is the result
-	Allocate  int    `json:"allocate,omitempty"`   // MB to touch
-	Env       string `json:"env,omitempty"`        // a variable's value is the result
-	Hang      bool   `json:"hang,omitempty"`       // never answers
-	Exit      *int   `json:"exit,omitempty"`       // ends the process with this status, without an answer
-	Kill      bool   `json:"kill,omitempty"`       // ends the process by SIGKILL
-	Size      int    `json:"size,omitempty"`       // a result of this many bytes
-	Mode      string `json:"mode,omitempty"`       // response mode header
-	Error     string `json:"error,omitempty"`      // answers an error of this type
-	ExitAfter bool   `json:"exit_after,omitempty"` // ends the process after the answer
-	HangAfter bool   `json:"hang_after,omitempty"` // never asks for another event after the answer
-	Spin      int    `json:"spin,omitempty"`       // milliseconds of CPU time to use
+	Print      string `json:"print,omitempty"`       // to stdout, as it is
+	PrintErr   string `json:"print_err,omitempty"`   // to stderr
+	WriteTmp   string `json:"write_tmp,omitempty"`   // content of a file in /tmp
+	ReadTmp    bool   `json:"read_tmp,omitempty"`    // the file's content is the result
+	Allocate   int    `json:"allocate,omitempty"`    // MB to touch
+	Env        string `json:"env,omitempty"`         // a variable's value is the result
+	Hang       bool   `json:"hang,omitempty"`        // never answers
+	Exit       *int   `json:"exit,omitempty"`        // ends the process with this status, without an answer
+	Kill       bool   `json:"kill,omitempty"`        // ends the process by SIGKILL
+	Size       int    `json:"size,omitempty"`        // a result of this many bytes
+	Mode       string `json:"mode,omitempty"`        // response mode header
+	Error      string `json:"error,omitempty"`       // answers an error of this type
+	PrintAfter string `json:"print_after,omitempty"` // to stdout, after the answer
+	ExitAfter  bool   `json:"exit_after,omitempty"`  // ends the process after the answer
+	HangAfter  bool   `json:"hang_after,omitempty"`  // never asks for another event after the answer
+	Spin       int    `json:"spin,omitempty"`        // milliseconds of CPU time to use
 }
 
 // Marshal returns the event as JSON.
@@ -217,6 +218,7 @@ func finish(client *http.Client, url string, e Event, result map[string]any) {
 		out, _ := json.Marshal(result)
 		post(client, url+"/response", out, e.Mode, "")
 	}
+	os.Stdout.WriteString(e.PrintAfter)
 	if e.ExitAfter {
 		os.Exit(0)
 	}

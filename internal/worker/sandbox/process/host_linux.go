@@ -77,6 +77,9 @@ func (b *box) Stats() (sandbox.Stats, error) {
 		st.CPU += cpu
 		st.MemoryPeak = max(st.MemoryPeak, rss)
 	}
+	if st.MemoryPeak == 0 {
+		st.MemoryPeak = -1 // none started, or one is ending just now: the kernel has dropped its numbers already
+	}
 	return st, nil
 }
 
