@@ -178,7 +178,7 @@ func TestAWSJSONAnswers(t *testing.T) {
 }
 
 func TestAWSJSONErrors(t *testing.T) {
-	missing := &notFound{Message: "no such thing"}
+	missing := &notFoundError{Message: "no such thing"}
 	tests := []struct {
 		name, mode string
 		err        error
@@ -229,7 +229,7 @@ func TestAWSJSONErrors(t *testing.T) {
 			if w.Code != tt.status || w.Body.String() != tt.body {
 				t.Errorf("got  %d %s\nwant %d %s", w.Code, w.Body, tt.status, tt.body)
 			}
-			if got := strings.Join(w.Header()["x-amzn-query-error"], ""); got != tt.queryError {
+			if got := strings.Join(headerFold(w.Header(), "x-amzn-query-error"), ""); got != tt.queryError {
 				t.Errorf("query error %q, want %q", got, tt.queryError)
 			}
 			if f.Cause == nil {
@@ -241,7 +241,7 @@ func TestAWSJSONErrors(t *testing.T) {
 
 func TestErrorOfAnotherServiceIsHidden(t *testing.T) {
 	other := Schema{ID: "other"}
-	if f := FaultOf(&other, &notFound{Message: "secret"}); f.Code != "InternalFailure" || strings.Contains(f.Message, "secret") {
+	if f := FaultOf(&other, &notFoundError{Message: "secret"}); f.Code != "InternalFailure" || strings.Contains(f.Message, "secret") {
 		t.Errorf("got %s %s", f.Code, f.Message)
 	}
 }
@@ -260,6 +260,31 @@ func TestDecodeJSONAndEncodeJSONAreReverse(t *testing.T) {
 	}
 	if _, err := EncodeJSON(&testSchema, tNested, "x"); err == nil {
 		t.Error("a wrong type passed")
+	}
+}
+
+func TestBodiesOfTinyElementsAreRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name, body string
+		refused    bool
+	}{
+		{"list within", `{"Nests":[` + strings.Repeat(`{},`, 9) + `{}]}`, false},
+		{"list over", `{"Nests":[` + strings.Repeat(`{},`, 10) + `{}]}`, true},
+		{"map over", `{"ByName":{"a":{},"b":{},"c":{},"d":{},"e":{},"f":{},"g":{},"h":{}}}`, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			typ := testSchema.prepared().types[tEverything]
+			d, err := newJSONDecoder(&testSchema, []byte(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.budget = 10 * int(unsafe.Sizeof(nested{}))
+			_, err = d.document(typ, typ.st.alloc(), false)
+			var f *FrameworkError
+			if refused := errors.As(err, &f) && f.Status == http.StatusRequestEntityTooLarge; refused != tt.refused {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 

@@ -111,8 +111,10 @@ func (b *suiteBuilder) ref(name string) (Ref, reflect.Type, error) {
 }
 
 func (b *suiteBuilder) build(name string, s c2jShape) (t Type, gt reflect.Type, err error) {
-	t = Type{Name: name, Flattened: s.Flattened, Time: timeFormats[s.TimestampFormat], Wire: s.LocationName,
-		Namespace: s.XMLNamespace.namespace(), Sparse: s.Sparse}
+	t = Type{
+		Name: name, Flattened: s.Flattened, Time: timeFormats[s.TimestampFormat], Wire: s.LocationName,
+		Namespace: s.XMLNamespace.namespace(), Sparse: s.Sparse,
+	}
 	if s.Error != nil {
 		t.Error = &ErrorInfo{Code: s.Error.Code, Status: s.Error.HTTPStatusCode, Sender: s.Error.SenderFault}
 	}
@@ -198,8 +200,10 @@ func (b *suiteBuilder) structure(t Type, s c2jShape) (Type, reflect.Type, error)
 		if err != nil {
 			return t, nil, err
 		}
-		f := Field{Name: m.name, Wire: m.LocationName, Type: ref, Loc: c2jLocations[m.Location],
-			Time: timeFormats[m.TimestampFormat], Namespace: m.XMLNamespace.namespace()}
+		f := Field{
+			Name: m.name, Wire: m.LocationName, Type: ref, Loc: c2jLocations[m.Location],
+			Time: timeFormats[m.TimestampFormat], Namespace: m.XMLNamespace.namespace(),
+		}
 		kind := b.types[ref].Kind
 		if gt == nil { // only structures contain themselves
 			kind, gt = KindNone, reflect.TypeFor[unsafe.Pointer]()
@@ -253,19 +257,21 @@ func (r recursiveSlice) st() structType {
 	st, _ := r.b.types[r.elem].Go.(structType)
 	return st
 }
-func (recursiveSlice) alloc() unsafe.Pointer                     { return unsafe.Pointer(new([]unsafe.Pointer)) }
-func (recursiveSlice) length(p unsafe.Pointer) int               { return len(*(*[]unsafe.Pointer)(p)) }
-func (recursiveSlice) absent(p unsafe.Pointer) bool              { return *(*[]unsafe.Pointer)(p) == nil }
-func (recursiveSlice) empty(p unsafe.Pointer)                    { *(*[]unsafe.Pointer)(p) = []unsafe.Pointer{} }
+
+func (recursiveSlice) alloc() unsafe.Pointer { return unsafe.Pointer(new([]unsafe.Pointer)) }
+
+func (recursiveSlice) length(p unsafe.Pointer) int { return len(*(*[]unsafe.Pointer)(p)) }
+
+func (recursiveSlice) absent(p unsafe.Pointer) bool { return *(*[]unsafe.Pointer)(p) == nil }
+
+func (recursiveSlice) empty(p unsafe.Pointer) { *(*[]unsafe.Pointer)(p) = []unsafe.Pointer{} }
+
 func (recursiveSlice) at(p unsafe.Pointer, i int) unsafe.Pointer { return (*(*[]unsafe.Pointer)(p))[i] }
+
 func (r recursiveSlice) extend(p unsafe.Pointer) unsafe.Pointer {
 	e := r.st().alloc()
 	*(*[]unsafe.Pointer)(p) = append(*(*[]unsafe.Pointer)(p), e)
 	return e
-}
-func (recursiveSlice) drop(p unsafe.Pointer) {
-	s := (*[]unsafe.Pointer)(p)
-	*s = (*s)[:len(*s)-1]
 }
 
 func (recursiveMap) alloc() unsafe.Pointer        { return unsafe.Pointer(new(map[string]unsafe.Pointer)) }
@@ -274,6 +280,7 @@ func (recursiveMap) absent(p unsafe.Pointer) bool { return *(*map[string]unsafe.
 func (recursiveMap) empty(p unsafe.Pointer) {
 	*(*map[string]unsafe.Pointer)(p) = map[string]unsafe.Pointer{}
 }
+
 func (recursiveMap) keys(p unsafe.Pointer) []string {
 	return slices.Sorted(maps.Keys(*(*map[string]unsafe.Pointer)(p)))
 }
@@ -286,9 +293,11 @@ func (r recursiveMap) set(to, from unsafe.Pointer) {
 	}
 	reflect.NewAt(t, to).Elem().Set(v)
 }
+
 func (r recursiveMap) load(p unsafe.Pointer, key string, v unsafe.Pointer) {
 	r.set(v, (*(*map[string]unsafe.Pointer)(p))[key])
 }
+
 func (r recursiveMap) store(p unsafe.Pointer, key string, v unsafe.Pointer) {
 	kept := r.scratch()
 	r.set(kept, v)
@@ -325,6 +334,7 @@ func (r reflectSlice) alloc() unsafe.Pointer                { return reflect.New
 func (r reflectSlice) length(p unsafe.Pointer) int          { return r.slice(p).Len() }
 func (r reflectSlice) absent(p unsafe.Pointer) bool         { return r.slice(p).IsNil() }
 func (r reflectSlice) empty(p unsafe.Pointer)               { r.slice(p).Set(reflect.MakeSlice(r.t, 0, 0)) }
+
 func (r reflectSlice) at(p unsafe.Pointer, i int) unsafe.Pointer {
 	return r.slice(p).Index(i).Addr().UnsafePointer()
 }
@@ -334,7 +344,6 @@ func (r reflectSlice) extend(p unsafe.Pointer) unsafe.Pointer {
 	s.Set(reflect.Append(s, reflect.Zero(r.t.Elem())))
 	return r.at(p, s.Len()-1)
 }
-func (r reflectSlice) drop(p unsafe.Pointer) { s := r.slice(p); s.SetLen(s.Len() - 1) }
 
 func (r reflectMap) value(p unsafe.Pointer) reflect.Value { return reflect.NewAt(r.t, p).Elem() }
 func (r reflectMap) alloc() unsafe.Pointer                { return reflect.New(r.t).UnsafePointer() }
@@ -359,3 +368,13 @@ func (r reflectMap) store(p unsafe.Pointer, key string, v unsafe.Pointer) {
 	r.value(p).SetMapIndex(reflect.ValueOf(key), e)
 	e.SetZero()
 }
+
+func (reflectStruct) size() uintptr { return 64 }
+
+func (reflectSlice) size() uintptr { return 64 }
+
+func (reflectMap) size() uintptr { return 64 }
+
+func (recursiveSlice) size() uintptr { return 64 }
+
+func (recursiveMap) size() uintptr { return 64 }

@@ -63,8 +63,10 @@ func FaultOf(s *Schema, err error) *Fault {
 		if code == "" {
 			code = "ValidationException"
 		}
-		f := &Fault{Code: code, Message: invalid.Error(), Status: http.StatusBadRequest, Sender: true,
-			Prefix: prefixValidate, Cause: err}
+		f := &Fault{
+			Code: code, Message: invalid.Error(), Status: http.StatusBadRequest, Sender: true,
+			Prefix: prefixValidate, Cause: err,
+		}
 		if s.errorType(code) != nil {
 			f.Prefix = s.ErrorPrefix
 		}
@@ -72,11 +74,15 @@ func FaultOf(s *Schema, err error) *Fault {
 	}
 	var framework *FrameworkError
 	if errors.As(err, &framework) {
-		return &Fault{Code: framework.Code, QueryCode: framework.QueryCode, Message: framework.Message,
-			Status: framework.Status, Sender: framework.Sender, Prefix: prefixService, Cause: err}
+		return &Fault{
+			Code: framework.Code, QueryCode: framework.QueryCode, Message: framework.Message,
+			Status: framework.Status, Sender: framework.Sender, Prefix: prefixService, Cause: err,
+		}
 	}
-	return &Fault{Code: "InternalFailure", Status: http.StatusInternalServerError, Prefix: prefixService, Cause: err,
-		Message: "The request processing has failed because of an unknown error, exception or failure."}
+	return &Fault{
+		Code: "InternalFailure", Status: http.StatusInternalServerError, Prefix: prefixService, Cause: err,
+		Message: "The request processing has failed because of an unknown error, exception or failure.",
+	}
 }
 
 // modelled returns nil when api belongs to another service: what reaches s's clients must be in s's model.
@@ -91,8 +97,10 @@ func modelled(s *Schema, api APIError) *Fault {
 	if info == nil || !ok {
 		return nil
 	}
-	f := &Fault{Code: info.Code, Status: info.Status, Sender: info.Sender, QueryCode: info.QueryCode,
-		Prefix: s.ErrorPrefix, typ: typ, value: p}
+	f := &Fault{
+		Code: info.Code, Status: info.Status, Sender: info.Sender, QueryCode: info.QueryCode,
+		Prefix: s.ErrorPrefix, typ: typ, value: p,
+	}
 	if f.Code == "" {
 		f.Code = typ.Name
 	}
@@ -104,7 +112,9 @@ func modelled(s *Schema, api APIError) *Fault {
 	}
 	for i := range typ.fields {
 		if m := &typ.fields[i]; m.Name == info.Message && info.Message != "" && m.typ.Kind == KindString {
-			f.Message, _ = loadString(m.Flags, unsafe.Add(p, m.Off))
+			if at, ok := m.member(p, true); ok {
+				f.Message = *(*string)(at)
+			}
 		}
 	}
 	return f
@@ -133,6 +143,7 @@ func UnknownOperation(s *Schema, id ProtocolID, name string) error {
 		}
 	case ProtocolRESTJSON, ProtocolRESTXML:
 		e.Status = http.StatusNotFound
+	default:
 	}
 	if s.UnknownOperationCode != "" {
 		e.Code = s.UnknownOperationCode
@@ -143,8 +154,10 @@ func UnknownOperation(s *Schema, id ProtocolID, name string) error {
 // Unimplemented is the honest error for an operation that AWS has and Gust does not. Its status is 501, which SDKs do not
 // retry.
 func Unimplemented(s *Schema, id ProtocolID, name string) error {
-	e := &FrameworkError{Code: "UnknownOperationException", Status: http.StatusNotImplemented, Sender: true,
-		Message: fmt.Sprintf("%s: Gust does not implement the operation %s.", s.ID, name)}
+	e := &FrameworkError{
+		Code: "UnknownOperationException", Status: http.StatusNotImplemented, Sender: true,
+		Message: fmt.Sprintf("%s: Gust does not implement the operation %s.", s.ID, name),
+	}
 	if id == ProtocolQuery || id == ProtocolEC2 {
 		e.Code = "InvalidAction"
 	}
@@ -156,6 +169,8 @@ func Unimplemented(s *Schema, id ProtocolID, name string) error {
 
 // serialization is the error for a request that does not parse.
 func serialization(format string, args ...any) error {
-	return &FrameworkError{Code: "SerializationException", QueryCode: "MalformedInput", Status: http.StatusBadRequest,
-		Sender: true, Message: fmt.Sprintf(format, args...)}
+	return &FrameworkError{
+		Code: "SerializationException", QueryCode: "MalformedInput", Status: http.StatusBadRequest,
+		Sender: true, Message: fmt.Sprintf(format, args...),
+	}
 }

@@ -170,7 +170,7 @@ func (d *formDecoder) structure(t *typePlan, p unsafe.Pointer, at int32) (seen u
 			continue
 		}
 		d.pushMember(f.Name)
-		err := d.value(f.typ, f.enter(p), f.timeFormat(TimeISO8601), c, f.Flags)
+		err := d.value(f.typ, f.enter(p), f.timeFormat(TimeISO8601), c)
 		d.pop()
 		if err != nil {
 			return 0, err
@@ -197,7 +197,7 @@ func (t *typePlan) formAlias(name string) int {
 
 func (f *fieldPlan) flattened() bool { return f.Flags&Flattened != 0 || f.typ.Flattened }
 
-func (d *formDecoder) value(t *typePlan, v unsafe.Pointer, tf TimeFormat, at int32, flags FieldFlags) error {
+func (d *formDecoder) value(t *typePlan, v unsafe.Pointer, tf TimeFormat, at int32) error {
 	switch t.Kind {
 	case KindStruct, KindUnion:
 		seen, err := d.structure(t, v, at)
@@ -233,7 +233,7 @@ func (d *formDecoder) list(t *typePlan, v unsafe.Pointer, at int32) error {
 	}
 	for i, c := range elements {
 		d.pushIndex(i + 1)
-		err := d.value(t.elem, t.sl.extend(v), elemTime(t.elem, TimeISO8601), c, 0)
+		err := d.value(t.elem, t.sl.extend(v), elemTime(t.elem), c)
 		d.pop()
 		if err != nil {
 			return err
@@ -242,11 +242,12 @@ func (d *formDecoder) list(t *typePlan, v unsafe.Pointer, at int32) error {
 	return nil
 }
 
-func elemTime(t *typePlan, def TimeFormat) TimeFormat {
+// elemTime is the format of timestamps that are elements, in forms and XML.
+func elemTime(t *typePlan) TimeFormat {
 	if t.Time != TimeDefault {
 		return t.Time
 	}
-	return def
+	return TimeISO8601
 }
 
 // mapping accepts "Name.1.key" and "Name.entry.1.key".
@@ -268,7 +269,7 @@ func (d *formDecoder) mapping(t *typePlan, v unsafe.Pointer, at int32) error {
 		if c >= 0 {
 			key := d.nodes[k].value
 			d.pushKey(key)
-			err := d.value(t.elem, room, elemTime(t.elem, TimeISO8601), c, 0)
+			err := d.value(t.elem, room, elemTime(t.elem), c)
 			d.pop()
 			if err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 // and garbage collection exact without reflection. It is implemented by StructOf, SliceOf and MapOf only.
 type GoType interface {
 	alloc() unsafe.Pointer // a new zero value
+	size() uintptr         // of a structure, of an element, about that of an entry
 }
 
 // StructOf is the GoType of structure T.
@@ -36,7 +37,6 @@ type sliceType interface {
 	empty(p unsafe.Pointer)                    // sets an empty, present slice
 	at(p unsafe.Pointer, i int) unsafe.Pointer // i must be in range
 	extend(p unsafe.Pointer) unsafe.Pointer    // appends a zero element; valid until the next extend
-	drop(p unsafe.Pointer)                     // removes the last element
 }
 
 type mapType interface {
@@ -55,6 +55,15 @@ var (
 	_ sliceType  = SliceOf[int]{}
 	_ mapType    = MapOf[int]{}
 )
+
+// entryOverhead is about what a map entry takes beside its value, in bytes.
+const entryOverhead = 32
+
+func (StructOf[T]) size() uintptr { return unsafe.Sizeof(*new(T)) }
+
+func (SliceOf[T]) size() uintptr { return unsafe.Sizeof(*new(T)) }
+
+func (MapOf[V]) size() uintptr { return unsafe.Sizeof(*new(V)) + entryOverhead }
 
 func (StructOf[T]) alloc() unsafe.Pointer { return unsafe.Pointer(new(T)) }
 
@@ -87,11 +96,6 @@ func (SliceOf[T]) extend(p unsafe.Pointer) unsafe.Pointer {
 	var zero T
 	*s = append(*s, zero)
 	return unsafe.Pointer(&(*s)[len(*s)-1])
-}
-
-func (SliceOf[T]) drop(p unsafe.Pointer) {
-	s := (*[]T)(p)
-	*s = (*s)[:len(*s)-1]
 }
 
 func (MapOf[V]) alloc() unsafe.Pointer { return unsafe.Pointer(new(map[string]V)) }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -29,14 +30,28 @@ type jsonDecoder struct {
 	scanner
 	trail
 	schema *Schema
-	times  TimeFormat // of timestamps for which the model names no format
+	budget int // bytes that elements of lists and maps may still take
+}
+
+// elementBudget bounds the memory that a body of tiny elements can ask for: "[{},{},...]" is 3 bytes for each structure.
+const elementBudget = 256 << 20
+
+// spend takes size bytes from the budget.
+func (d *jsonDecoder) spend(size uintptr) error {
+	if d.budget -= int(size); d.budget < 0 {
+		return &FrameworkError{
+			Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Sender: true,
+			Message: "The request has too many elements.",
+		}
+	}
+	return nil
 }
 
 func newJSONDecoder(s *Schema, data []byte) (*jsonDecoder, error) {
 	if !utf8.Valid(data) {
 		return nil, errSyntax()
 	}
-	return &jsonDecoder{schema: s, scanner: scanner{data: data, clone: len(data) > cloneAbove}}, nil
+	return &jsonDecoder{schema: s, budget: elementBudget, scanner: scanner{data: data, clone: len(data) > cloneAbove}}, nil
 }
 
 // document decodes the whole text, an object, into the structure at p and returns the tracked members that it held.
@@ -114,7 +129,7 @@ func (d *jsonDecoder) member(f *fieldPlan, p unsafe.Pointer) (present bool, err 
 		return false, d.skip()
 	}
 	d.pushMember(f.Name)
-	err = d.value(f.typ, f.enter(p), f.timeFormat(d.times), msgFieldType)
+	err = d.value(f.typ, f.enter(p), f.timeFormat(TimeEpoch), msgFieldType)
 	d.pop()
 	return true, err
 }
@@ -165,13 +180,12 @@ func (d *jsonDecoder) list(t *typePlan, v unsafe.Pointer) error {
 		return err
 	}
 	t.sl.empty(v)
-	tf := t.elem.Time
-	if tf == TimeDefault {
-		tf = d.times
-	}
 	for n := 1; ; n++ {
 		more, err := d.more(']', n == 1)
 		if err != nil || !more {
+			return err
+		}
+		if err := d.spend(t.sl.size()); err != nil {
 			return err
 		}
 		d.pushIndex(n)
@@ -179,7 +193,7 @@ func (d *jsonDecoder) list(t *typePlan, v unsafe.Pointer) error {
 		switch {
 		case err != nil:
 		case !null:
-			err = d.value(t.elem, t.sl.extend(v), tf, msgElementType)
+			err = d.value(t.elem, t.sl.extend(v), t.elem.Time, msgElementType)
 		case t.Sparse:
 			t.sl.extend(v) // Go's zero value stands for null
 		default:
@@ -198,14 +212,13 @@ func (d *jsonDecoder) mapping(t *typePlan, v unsafe.Pointer) error {
 		return err
 	}
 	t.mp.empty(v)
-	tf := t.elem.Time
-	if tf == TimeDefault {
-		tf = d.times
-	}
 	room := t.mp.scratch()
 	for first := true; ; first = false {
 		more, err := d.more('}', first)
 		if err != nil || !more {
+			return err
+		}
+		if err := d.spend(t.mp.size()); err != nil {
 			return err
 		}
 		key, err := d.key()
@@ -226,7 +239,7 @@ func (d *jsonDecoder) mapping(t *typePlan, v unsafe.Pointer) error {
 			continue
 		}
 		d.pushKey(key)
-		err = d.value(t.elem, room, tf, msgElementType)
+		err = d.value(t.elem, room, t.elem.Time, msgElementType)
 		d.pop()
 		if err != nil {
 			return err
@@ -269,7 +282,7 @@ func decodeBase64(s string) ([]byte, error) {
 	case len(s)%4 != 0:
 		return nil, serialization("Base64 encoded length is expected a multiple of 4 bytes but found: %d", len(s))
 	}
-	return nil, serialization("Invalid last non-pad Base64 character dectected") //nolint:misspell // AWS writes it so
+	return nil, serialization("Invalid last non-pad Base64 character dectected") // spelt as AWS does
 }
 
 // numeric decodes integers and floating point numbers. c is the next byte.

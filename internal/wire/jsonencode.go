@@ -14,7 +14,6 @@ import (
 // jsonEncoder appends Go values as JSON text.
 type jsonEncoder struct {
 	buf     []byte
-	times   TimeFormat
 	inError bool // empty strings of structures are absent
 }
 
@@ -42,7 +41,7 @@ func (e *jsonEncoder) members(t *typePlan, p unsafe.Pointer, bodyOnly, some bool
 		}
 		some = true
 		e.buf = append(appendJSONString(e.buf, f.wire), ':')
-		e.value(f.typ, v, f.timeFormat(e.times))
+		e.value(f.typ, v, f.timeFormat(TimeEpoch))
 	}
 }
 
@@ -91,15 +90,11 @@ func (e *jsonEncoder) value(t *typePlan, v unsafe.Pointer, tf TimeFormat) {
 
 func (e *jsonEncoder) list(t *typePlan, v unsafe.Pointer) {
 	e.buf = append(e.buf, '[')
-	tf := t.elem.Time
-	if tf == TimeDefault {
-		tf = e.times
-	}
 	for i, n := 0, t.sl.length(v); i < n; i++ {
 		if i > 0 {
 			e.buf = append(e.buf, ',')
 		}
-		e.value(t.elem, t.sl.at(v, i), tf)
+		e.value(t.elem, t.sl.at(v, i), t.elem.Time)
 	}
 	e.buf = append(e.buf, ']')
 }
@@ -107,10 +102,6 @@ func (e *jsonEncoder) list(t *typePlan, v unsafe.Pointer) {
 // mapping writes keys in sorted order, so equal answers are equal bytes.
 func (e *jsonEncoder) mapping(t *typePlan, v unsafe.Pointer) {
 	e.buf = append(e.buf, '{')
-	tf := t.elem.Time
-	if tf == TimeDefault {
-		tf = e.times
-	}
 	room := t.mp.scratch()
 	for i, key := range t.mp.keys(v) {
 		if i > 0 {
@@ -118,7 +109,7 @@ func (e *jsonEncoder) mapping(t *typePlan, v unsafe.Pointer) {
 		}
 		e.buf = append(appendJSONString(e.buf, key), ':')
 		t.mp.load(v, key, room)
-		e.value(t.elem, room, tf)
+		e.value(t.elem, room, t.elem.Time)
 	}
 	e.buf = append(e.buf, '}')
 }

@@ -16,19 +16,6 @@ func put[T any](flags FieldFlags, p unsafe.Pointer, v T) {
 	*(*T)(p) = v
 }
 
-// load is the reverse of put; absent optional members give false.
-func load[T any](flags FieldFlags, p unsafe.Pointer) (v T, ok bool) {
-	if flags&Pointer == 0 {
-		return *(*T)(p), true
-	}
-	if q := *(**T)(p); q != nil {
-		return *q, true
-	}
-	return v, false
-}
-
-func loadString(flags FieldFlags, p unsafe.Pointer) (string, bool) { return load[string](flags, p) }
-
 // member returns where the value of f stands inside the structure at p, for encoding: pointers of scalars and structures
 // are followed. ok is false when the member is absent. inError hides empty strings.
 func (f *fieldPlan) member(p unsafe.Pointer, inError bool) (v unsafe.Pointer, ok bool) {
@@ -77,13 +64,6 @@ func (f *fieldPlan) enter(p unsafe.Pointer) unsafe.Pointer {
 	}
 	*(*unsafe.Pointer)(v) = target
 	return target
-}
-
-// leave undoes enter for a value that turned out to be null.
-func (f *fieldPlan) leave(p unsafe.Pointer) {
-	if f.Flags&Pointer != 0 || f.typ.Kind == KindStruct || f.typ.Kind == KindUnion {
-		*(*unsafe.Pointer)(unsafe.Add(p, f.Off)) = nil
-	}
 }
 
 func newScalar(k Kind) unsafe.Pointer {

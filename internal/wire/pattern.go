@@ -69,8 +69,8 @@ func translatePattern(java string) string {
 
 // translateEscape translates the escape at the start of s and returns its length in s.
 func translateEscape(s string, inClass bool) (text string, n int) {
-	switch c := s[1]; {
-	case c == 'u':
+	switch c := s[1]; c {
+	case 'u':
 		r, ok := hex4([]byte(s), 2)
 		if !ok {
 			return s[:2], 2
@@ -81,7 +81,7 @@ func translateEscape(s string, inClass bool) (text string, n int) {
 			}
 		}
 		return codePoint(r), 6
-	case c == 'p' || c == 'P':
+	case 'p', 'P':
 		end := strings.IndexByte(s, '}')
 		if end < 0 || s[2] != '{' {
 			return s[:2], 2
@@ -98,7 +98,7 @@ func translateEscape(s string, inClass bool) (text string, n int) {
 			class = "[" + class + "]"
 		}
 		return class, end + 1
-	case c == '_' || c == '<' || c == '>':
+	case '_', '<', '>':
 		return s[1:2], 2
 	default:
 		return s[:2], 2

@@ -112,11 +112,11 @@ func prepareType(s *Schema, p *plan, t *typePlan, from *Type) {
 	for i := range from.Fields {
 		f := &t.fields[i]
 		f.Field = &from.Fields[i]
-		f.typ = p.types[f.Field.Type]
-		if f.wire = f.Field.Wire; f.wire == "" && f.Loc != InHeaders {
+		f.typ = p.types[f.Type]
+		if f.wire = f.Wire; f.wire == "" && f.Loc != InHeaders {
 			f.wire = f.Name
 		}
-		if f.Flags&(Required|Pointer) == Required && isScalar(s.Types[f.Field.Type].Kind) {
+		if f.Flags&(Required|Pointer) == Required && isScalar(s.Types[f.Type].Kind) {
 			f.track = next
 			t.tracked |= next
 			next <<= 1

@@ -51,6 +51,8 @@ func (s *Schema) Protocol(id ProtocolID) Protocol {
 			return restJSON{s}
 		case ProtocolQuery:
 			return query{s}
+		default: // no codec yet
+			return nil
 		}
 	}
 	return nil
@@ -82,8 +84,10 @@ func ReadBody(r *http.Request, op *Operation, limit int64) ([]byte, error) {
 		}
 		src, size = z, -1
 	default:
-		return nil, &FrameworkError{Code: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType, Sender: true,
-			Message: fmt.Sprintf("Content-Encoding %q is not supported.", enc)}
+		return nil, &FrameworkError{
+			Code: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType, Sender: true,
+			Message: fmt.Sprintf("Content-Encoding %q is not supported.", enc),
+		}
 	}
 	body, err := readUpTo(src, size, limit)
 	switch {
@@ -128,13 +132,17 @@ func readUpTo(src io.Reader, size, limit int64) ([]byte, error) {
 }
 
 func notGzip(err error) error {
-	return &FrameworkError{Code: "SerializationException", Status: http.StatusBadRequest, Sender: true,
-		Message: "The request body is not gzip, although Content-Encoding says so.", Cause: err}
+	return &FrameworkError{
+		Code: "SerializationException", Status: http.StatusBadRequest, Sender: true,
+		Message: "The request body is not gzip, although Content-Encoding says so.", Cause: err,
+	}
 }
 
 // tooLarge words the error as Lambda does (public issue reports: "Request must be smaller than 70167211 bytes for the
 // CreateFunction operation"); unverified for other services.
 func tooLarge(op *Operation, limit int64) error {
-	return &FrameworkError{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Sender: true,
-		Message: fmt.Sprintf("Request must be smaller than %d bytes for the %s operation", limit, op.Name)}
+	return &FrameworkError{
+		Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Sender: true,
+		Message: fmt.Sprintf("Request must be smaller than %d bytes for the %s operation", limit, op.Name),
+	}
 }

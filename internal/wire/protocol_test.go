@@ -165,8 +165,8 @@ func TestCallIsTyped(t *testing.T) {
 	if out, err := Call[nested](t.Context(), echo{}, "test", "Echo", in); err != nil || out != in {
 		t.Errorf("got %v, %v", out, err)
 	}
-	failed := &notFound{Message: "x"}
-	var as *notFound
+	failed := &notFoundError{Message: "x"}
+	var as *notFoundError
 	if _, err := Call[nested](t.Context(), echo{err: failed}, "test", "Echo", in); !errors.As(err, &as) {
 		t.Errorf("got %v", err)
 	}

@@ -130,7 +130,7 @@ func TestQueryErrors(t *testing.T) {
 		body   string
 	}{
 		{
-			"modelled", &notFound{Message: "gone"}, 404,
+			"modelled", &notFoundError{Message: "gone"}, 404,
 			`<Type>Sender</Type><Code>AWS.Test.NotFound</Code><Message>gone</Message>`,
 		},
 		{

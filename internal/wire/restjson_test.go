@@ -15,9 +15,9 @@ import (
 )
 
 // restRequest makes the request that a front door would hand over.
-func restRequest(t testing.TB, target, body string, labels []string, headers ...string) Request {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, target, nil)
+func restRequest(tb testing.TB, target, body string, labels []string, headers ...string) Request {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, target, nil)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
@@ -187,11 +187,11 @@ func TestRESTJSONErrors(t *testing.T) {
 		header map[string]string
 	}{
 		{
-			"modelled", &notFound{Message: "gone", After: "3"}, 404, `{"message":"gone","Type":"User"}`,
+			"modelled", &notFoundError{Message: "gone", After: "3"}, 404, `{"message":"gone","Type":"User"}`,
 			map[string]string{"x-amzn-ErrorType": "NotFound", "Retry-After": "3"},
 		},
 		{
-			"the service's own type stays", &notFound{Type: "Mine"}, 404, `{"Type":"Mine"}`,
+			"the service's own type stays", &notFoundError{Type: "Mine"}, 404, `{"Type":"Mine"}`,
 			map[string]string{"x-amzn-ErrorType": "NotFound"},
 		},
 		{
@@ -219,7 +219,7 @@ func TestRESTJSONErrors(t *testing.T) {
 			}
 		})
 	}
-	if err := (&notFound{}); FaultOf(&testSchema, err) == nil || err.Type != "" {
+	if err := (&notFoundError{}); FaultOf(&testSchema, err) == nil || err.Type != "" {
 		t.Error("the service's error was changed")
 	}
 }

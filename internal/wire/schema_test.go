@@ -76,14 +76,14 @@ type structIO struct {
 	Config *nested
 }
 
-type notFound struct {
+type notFoundError struct {
 	Message string
 	Type    string
 	After   string
 }
 
-func (e *notFound) Error() string            { return "NotFound: " + e.Message }
-func (e *notFound) WireType() (*Schema, Ref) { return &testSchema, tNotFound }
+func (e *notFoundError) Error() string            { return "NotFound: " + e.Message }
+func (e *notFoundError) WireType() (*Schema, Ref) { return &testSchema, tNotFound }
 
 const (
 	tString Ref = iota + 1
@@ -156,7 +156,7 @@ var testSchema = Schema{
 		tStreamIO: {Name: "StreamIO", Kind: KindStruct, Go: StructOf[streamIO]{}, Fields: streamFields},
 		tStructIO: {Name: "StructIO", Kind: KindStruct, Go: StructOf[structIO]{}, Fields: structFields},
 		tNotFound: {
-			Name: "NotFound", Kind: KindStruct, Go: StructOf[notFound]{}, Fields: notFoundFields,
+			Name: "NotFound", Kind: KindStruct, Go: StructOf[notFoundError]{}, Fields: notFoundFields,
 			Error: &ErrorInfo{Code: "NotFound", Status: 404, Sender: true, QueryCode: "AWS.Test.NotFound", Message: "message"},
 		},
 		tEmpty: {Name: "EmptyOutput", Kind: KindStruct, Go: StructOf[struct{}]{}},
@@ -249,9 +249,9 @@ var structFields = []Field{
 }
 
 var notFoundFields = []Field{
-	{Name: "message", Off: unsafe.Offsetof(notFound{}.Message), Type: tString},
-	{Name: "Type", Off: unsafe.Offsetof(notFound{}.Type), Type: tString},
-	{Name: "After", Wire: "Retry-After", Off: unsafe.Offsetof(notFound{}.After), Type: tString, Loc: InHeader},
+	{Name: "message", Off: unsafe.Offsetof(notFoundError{}.Message), Type: tString},
+	{Name: "Type", Off: unsafe.Offsetof(notFoundError{}.Type), Type: tString},
+	{Name: "After", Wire: "Retry-After", Off: unsafe.Offsetof(notFoundError{}.After), Type: tString, Loc: InHeader},
 }
 
 // testOperation returns the operation by name, and panics for a misspelt one.

@@ -111,7 +111,7 @@ func (e *xmlEncoder) attributes(t *typePlan, p unsafe.Pointer) {
 // elements appends each element of the list at v.
 func (e *xmlEncoder) elements(t *typePlan, v unsafe.Pointer, name string, ns *XMLNamespace) {
 	for i, n := 0, t.sl.length(v); i < n; i++ {
-		e.element(t.elem, t.sl.at(v, i), name, ns, elemTime(t.elem, TimeISO8601))
+		e.element(t.elem, t.sl.at(v, i), name, ns, elemTime(t.elem))
 	}
 }
 
@@ -125,7 +125,7 @@ func (e *xmlEncoder) entries(t *typePlan, v unsafe.Pointer, name string, ns *XML
 		e.open(keyName, t.KeyNamespace)
 		e.buf = appendXMLText(e.buf, key)
 		e.close(keyName)
-		e.element(t.elem, room, valueName, t.ElemNamespace, elemTime(t.elem, TimeISO8601))
+		e.element(t.elem, room, valueName, t.ElemNamespace, elemTime(t.elem))
 		e.close(name)
 	}
 }
