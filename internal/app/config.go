@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -60,6 +61,21 @@ func defaultData() string {
 		return "gust-data"
 	}
 	return filepath.Join(home, ".local", "share", "gust")
+}
+
+// homes are the directories in which version managers may keep interpreters: the user's, and that of the user who
+// called sudo.
+func homes() []string {
+	var dirs []string
+	if home, err := os.UserHomeDir(); err == nil {
+		dirs = append(dirs, home)
+	}
+	if name := os.Getenv("SUDO_USER"); name != "" {
+		if u, err := user.Lookup(name); err == nil {
+			dirs = append(dirs, u.HomeDir)
+		}
+	}
+	return dirs
 }
 
 // BeforeResolve is called by kong between the environment and the checks: it adds the configuration file.

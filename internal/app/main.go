@@ -13,16 +13,22 @@ import (
 	"syscall"
 
 	"github.com/gustcloud/gust/internal/cli"
+	"github.com/gustcloud/gust/internal/worker/spawner"
 )
 
 // Main is the whole program. version is "" unless the build set one; the result is the process's exit code.
 func Main(version string) int {
+	// The server starts this program again for all privileged work: no other part of it may run there.
+	if len(os.Args) > 1 && os.Args[1] == "spawner" {
+		return spawner.Main(os.Args[2:])
+	}
 	// The first signal asks for an orderly end; with the second the system's default action ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	return cli.Main(ctx, cli.Env{
 		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Version: version, Vars: vars(),
+		Path: os.Getenv("PATH"), Homes: homes(),
 	}, serveCommand{})
 }
 

@@ -25,6 +25,8 @@ type Env struct {
 	Args           []string // without the program's name
 	Stdout, Stderr io.Writer
 	Version        string    // "" where the build has none
+	Path           string    // of executables: where interpreters are looked for
+	Homes          []string  // home directories in which version managers keep interpreters
 	Vars           kong.Vars // for the defaults of Serve's flags
 }
 

@@ -49,3 +49,9 @@ func (m *Metrics) Seconds(name, help string, labels ...string) *prometheus.Histo
 func (m *Metrics) Func(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
+
+// Count registers a counter that something else keeps; it is read when the metrics are.
+func (m *Metrics) Count(name, help string, read func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+		func() float64 { return float64(read()) }))
+}
