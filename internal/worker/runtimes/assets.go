@@ -39,13 +39,13 @@ func (s *Set) bootstrapTree(ctx context.Context, runtime string, f family, path 
 	t := newTree("runtime-" + runtime)
 	if f != familyPython {
 		t.data["bootstrap.cjs"] = bootstrapNode
-		dir, err = t.build(s.deps.Dir, true)
+		dir, err = s.build(t)
 		return dir, "bootstrap.cjs", err
 	}
 	t.data["bootstrap.py"] = bootstrapPython
 	t.data["interpreter"] = []byte(path + "\n") // another build may want another form
 	t.after = func(dir string) error { return compilePython(ctx, path, dir) }
-	dir, err = t.build(s.deps.Dir, true)
+	dir, err = s.build(t)
 	return dir, "bootstrap.pyc", err
 }
 

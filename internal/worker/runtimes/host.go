@@ -14,7 +14,11 @@ import (
 	"github.com/gustcloud/gust/internal/worker/sandbox"
 )
 
-const hostLock = "\x00host" // in Set.locks
+// Keys in Set.locks beside the names of runtimes. A runtime's lock is taken before one of these.
+const (
+	hostLock   = "\x00host"
+	customLock = "\x00custom"
+)
 
 // tools are the programs that every sandbox has, as far as the host has them: what AWS's images give to shell
 // bootstraps and to functions that start a shell. Nothing else of the host's programs is shown.
@@ -72,7 +76,7 @@ func (s *Set) hostTree(ctx context.Context) (hostTree, error) {
 	t.data["ssl/openssl.cnf"] = []byte("# The defaults of OpenSSL.\n")
 	addLocales(t)
 	t.dirs = []string{"bin", "empty", "locale"}
-	if h.dir, err = t.build(s.deps.Dir, true); err != nil {
+	if h.dir, err = s.build(t); err != nil {
 		return hostTree{}, fmt.Errorf("host tree: %w", err)
 	}
 	if info, err := os.Stat("/usr/share/zoneinfo"); err == nil && info.IsDir() {

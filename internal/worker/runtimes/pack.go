@@ -104,7 +104,12 @@ func (p *Pack) bootstrap(s Start) (string, error) {
 }
 
 // customPack: programs and libraries of the host tree, no interpreter.
-func (s *Set) customPack(host hostTree) (*Pack, error) {
+func (s *Set) customPack(ctx context.Context, host hostTree) (*Pack, error) {
+	unlock, err := s.lock(ctx, customLock) // they share one tree
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	libs := newLibraries()
 	dir, err := s.libraryTree("custom", libs, host, nil)
 	if err != nil {
@@ -208,7 +213,7 @@ func (s *Set) libraryTree(kind string, libs *libraries, host hostTree, files []s
 			t.dirs = append(t.dirs, rel) // the mount point of the second in the first
 		}
 	}
-	return t.build(s.deps.Dir, true)
+	return s.build(t)
 }
 
 func libraryBinds(dir string, libs *libraries) []sandbox.Bind {

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/gustcloud/gust/internal/invoke"
@@ -36,15 +35,16 @@ type Set struct {
 
 	mu    sync.Mutex
 	packs map[string]*Pack
+	swept map[string]bool // kinds of trees of which no old ones are left
 }
 
 // New returns an empty set.
 func New(d Deps) *Set {
-	s := &Set{deps: d, locks: make(map[string]chan struct{}), packs: make(map[string]*Pack)}
+	s := &Set{deps: d, locks: make(map[string]chan struct{}), packs: make(map[string]*Pack), swept: make(map[string]bool)}
 	for _, n := range Names() {
 		s.locks[n] = make(chan struct{}, 1)
 	}
-	s.locks[hostLock] = make(chan struct{}, 1)
+	s.locks[hostLock], s.locks[customLock] = make(chan struct{}, 1), make(chan struct{}, 1)
 	return s
 }
 
@@ -108,7 +108,7 @@ func (s *Set) find(ctx context.Context, runtime string, spec spec) (*Pack, error
 		return nil, fmt.Errorf("runtime pack %s: %w", runtime, err)
 	}
 	if spec.family == familyCustom {
-		p, err := s.customPack(host)
+		p, err := s.customPack(ctx, host)
 		if err != nil {
 			return nil, fmt.Errorf("runtime pack %s: %w", runtime, err)
 		}
@@ -154,5 +154,3 @@ func (s *Set) List(ctx context.Context) []Status {
 	wg.Wait()
 	return out
 }
-
-func (s *Set) dir(name string) string { return filepath.Join(s.deps.Dir, name) }

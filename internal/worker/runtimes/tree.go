@@ -31,9 +31,18 @@ func newTree(kind string) *tree {
 	return &tree{kind: kind, files: make(map[string]string), data: make(map[string][]byte)}
 }
 
+// build makes the tree of a Set. The first of its kind in the life of a Set removes those that earlier processes left;
+// a later one (an interpreter was upgraded) leaves the older, which sandboxes may show. One caller builds a kind at a time.
+func (s *Set) build(t *tree) (string, error) {
+	s.mu.Lock()
+	first := !s.swept[t.kind]
+	s.swept[t.kind] = true
+	s.mu.Unlock()
+	return t.build(s.deps.Dir, first)
+}
+
 // build returns the tree's directory below parent, making it when it is absent. After a power cut a tree is there
-// whole or not at all: files are synced before the directory gets its name. sweep removes older trees of its kind,
-// which must not be in use.
+// whole or not at all: files are synced before the directory gets its name. sweep removes other trees of its kind.
 func (t *tree) build(parent string, sweep bool) (string, error) {
 	sum, err := t.digest()
 	if err != nil {
