@@ -47,8 +47,8 @@ func main() {
 	p.serve()
 }
 
-// boot sets the sandbox up as the spawner says. It joins the control group between the two packets of the spawner, so
-// that what setting up costs is not charged to the function.
+// boot sets the sandbox up as the spawner says. The spawner's second packet means that this process is in its control
+// group; only then may it make a control group namespace, whose root is the group it is in.
 func boot() (initproto.Setup, error) {
 	unix.CloseOnExec(socketFD)
 	if err := unix.CloseRange(socketFD+1, ^uint(0), 0); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -46,12 +47,6 @@ func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answ
 	if b.group, err = s.groups.New(s.instance+"-"+b.id, cgroup.Limits{}); err != nil {
 		return answer{}, nil, fmt.Errorf("make the control group: %w", err)
 	}
-	if t.EphemeralMB > 0 {
-		if b.tmp, err = s.newTmp(ctx, t.EphemeralMB); err != nil {
-			return answer{}, nil, err
-		}
-		b.tmpSpec = t.EphemeralMB
-	}
 	ours, theirs, err := packet.Pair()
 	if err != nil {
 		return answer{}, nil, err
@@ -62,10 +57,17 @@ func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answ
 		return answer{}, nil, err
 	}
 	defer conn.Close()
-	if err := s.ns.inNew(func() error { return s.clone(b, theirs) }); err != nil {
+	// The three waits below are long and independent: a file system is made, namespaces are made, and (in boot) a process
+	// moves to another control group, which on busy version 1 hosts waits several milliseconds for the kernel's readers.
+	var tmpErr error
+	var tmpMade sync.WaitGroup
+	tmpMade.Go(func() { tmpErr = s.firstTmp(ctx, b, t.EphemeralMB) })
+	err = s.ns.inNew(func() error { return s.clone(b, theirs) })
+	tmpMade.Wait()
+	if err = errors.Join(err, tmpErr); err != nil {
 		return answer{}, nil, err
 	}
-	if err := s.boot(b, conn, tree, t); err != nil {
+	if err := s.boot(b, conn, tree); err != nil {
 		return answer{}, nil, err
 	}
 	server, err := conn.File()
@@ -104,10 +106,14 @@ func (s *service) clone(b *box, socket *os.File) error {
 }
 
 // boot talks to PID 1 until the sandbox is parked.
-func (s *service) boot(b *box, conn *packet.Conn, tree string, t sandbox.Template) error {
+func (s *service) boot(b *box, conn *packet.Conn, tree string) error {
 	if err := conn.SetDeadline(s.clock.Now().Add(bootLimit)); err != nil {
 		return err
 	}
+	var joinErr error
+	var joining sync.WaitGroup
+	joining.Go(func() { joinErr = b.group.Add(b.pid) })
+	defer joining.Wait()
 	root, err := unix.OpenTree(unix.AT_FDCWD, tree, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
 	if err != nil {
 		return fmt.Errorf("clone the tree: %w", err)
@@ -128,11 +134,10 @@ func (s *service) boot(b *box, conn *packet.Conn, tree string, t sandbox.Templat
 	if err := conn.Send(initproto.Encode(setup), mounts...); err != nil {
 		return fmt.Errorf("set PID 1 up: %w", err)
 	}
-	if err := ready(conn); err != nil {
+	err = ready(conn)
+	joining.Wait()
+	if err = errors.Join(err, joinErr); err != nil {
 		return fmt.Errorf("set PID 1 up: %w", err)
-	}
-	if err := b.group.Add(b.pid); err != nil {
-		return fmt.Errorf("put PID 1 into its control group: %w", err)
 	}
 	if err := conn.Send(initproto.Encode(initproto.Bare{Kind: initproto.KindJoin})); err != nil {
 		return fmt.Errorf("park PID 1: %w", err)
@@ -220,6 +225,19 @@ func (b *box) kill() error {
 		b.pid = 0
 		return nil
 	}
+}
+
+// firstTmp makes the /tmp of a template, if it has one.
+func (s *service) firstTmp(ctx context.Context, b *box, mb int) error {
+	if mb == 0 {
+		return nil
+	}
+	var err error
+	if b.tmp, err = s.newTmp(ctx, mb); err != nil {
+		return err
+	}
+	b.tmpSpec = mb
+	return nil
 }
 
 func (s *service) newTmp(ctx context.Context, mb int) (*tmpimage.Image, error) {

@@ -48,7 +48,7 @@ func run(m *testing.M) int {
 }
 
 // newDriver starts a driver whose spawner is this test's executable. The caller closes it.
-func newDriver(t *testing.T, runDir string) *linux.Driver {
+func newDriver(t testing.TB, runDir string) *linux.Driver {
 	t.Helper()
 	hosttest.Root(t)
 	d, err := linux.New(t.Context(), linux.Deps{

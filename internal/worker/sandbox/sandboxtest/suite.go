@@ -44,7 +44,7 @@ type suite struct {
 
 // Run runs the suite. newDriver returns a driver that the suite closes.
 func Run(t *testing.T, newDriver func(t *testing.T) sandbox.Driver, f Features) {
-	s := &suite{features: f, code: buildPayload(t), driver: newDriver(t)}
+	s := &suite{features: f, code: MustPayload(t), driver: newDriver(t)}
 	t.Cleanup(func() {
 		if err := s.driver.Close(); err != nil {
 			t.Errorf("close the driver: %v", err)
@@ -63,8 +63,8 @@ func Run(t *testing.T, newDriver func(t *testing.T) sandbox.Driver, f Features) 
 	t.Run("isolation", s.isolation)
 }
 
-// buildPayload builds the static program that runs inside.
-func buildPayload(t *testing.T) string {
+// MustPayload builds the static program that runs inside and returns its directory.
+func MustPayload(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "payload"), //nolint:gosec // a test
