@@ -115,35 +115,3 @@ func (op *Operation) success() int {
 func errOutput(s *Schema, op *Operation, out any) error {
 	return fmt.Errorf("encode %s %s: output is a %T", s.ID, op.Name, out)
 }
-
-// DecodeJSON decodes and validates a JSON document as the type ref, a structure, and returns a pointer to it: the way in
-// for callers that hold JSON trees (Step Functions' SDK integrations, universal targets).
-func DecodeJSON(s *Schema, ref Ref, data []byte) (any, error) {
-	t := s.prepared().types[ref]
-	d, err := newJSONDecoder(s, data)
-	if err != nil {
-		return nil, err
-	}
-	p := t.st.alloc()
-	seen, err := d.document(t, p, false)
-	if err != nil {
-		return nil, err
-	}
-	d.require(t, seen)
-	if err := validate(s, t, p, d.missing); err != nil {
-		return nil, err
-	}
-	return t.st.box(p), nil
-}
-
-// EncodeJSON is the reverse of DecodeJSON; v is a pointer to the structure.
-func EncodeJSON(s *Schema, ref Ref, v any) ([]byte, error) {
-	t := s.prepared().types[ref]
-	p, ok := t.st.unbox(v)
-	if !ok {
-		return nil, fmt.Errorf("encode %s %s: value is a %T", s.ID, t.Name, v)
-	}
-	var e jsonEncoder
-	e.object(t, p, false)
-	return e.buf, nil
-}

@@ -73,7 +73,7 @@ func FaultOf(s *Schema, err error) *Fault {
 		return f
 	}
 	var framework *FrameworkError
-	if errors.As(err, &framework) {
+	if errors.As(err, &framework) && framework.Status != 0 {
 		return &Fault{
 			Code: framework.Code, QueryCode: framework.QueryCode, Message: framework.Message,
 			Status: framework.Status, Sender: framework.Sender, Prefix: prefixService, Cause: err,

@@ -30,7 +30,8 @@ type jsonDecoder struct {
 	scanner
 	trail
 	schema *Schema
-	budget int // bytes that elements of lists and maps may still take
+	budget int  // bytes that elements of lists and maps may still take
+	tree   bool // members have their model names, timestamps may be ISO 8601 text: see DecodeJSON
 }
 
 // elementBudget bounds the memory that a body of tiny elements can ask for: "[{},{},...]" is 3 bytes for each structure.
@@ -96,7 +97,12 @@ func (d *jsonDecoder) object(t *typePlan, p unsafe.Pointer, bodyOnly bool) (seen
 		if err != nil {
 			return 0, err
 		}
-		i := t.field(name, next)
+		i := -1
+		if d.tree {
+			i = t.named(name)
+		} else {
+			i = t.field(name, next)
+		}
 		if i < 0 || bodyOnly && t.fields[i].Loc != InBody {
 			if err := d.skip(); err != nil {
 				return 0, err
@@ -373,7 +379,13 @@ func (d *jsonDecoder) time(t *typePlan, v unsafe.Pointer, tf TimeFormat, c byte)
 	var at time.Time
 	var text string
 	var err error
-	switch epoch := tf == TimeDefault || tf == TimeEpoch; {
+	epoch := tf == TimeDefault || tf == TimeEpoch
+	if d.tree {
+		if tf, epoch = TimeISO8601, c != '"'; epoch {
+			tf = TimeEpoch
+		}
+	}
+	switch {
 	case epoch && (c == '-' || '0' <= c && c <= '9'):
 		text, _, err = d.number()
 	case !epoch && c == '"':

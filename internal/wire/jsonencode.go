@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -15,6 +16,7 @@ import (
 type jsonEncoder struct {
 	buf     []byte
 	inError bool // empty strings of structures are absent
+	tree    bool // see EncodeJSON
 }
 
 // object appends the structure at p. bodyOnly leaves out members that the HTTP binding puts elsewhere.
@@ -40,7 +42,11 @@ func (e *jsonEncoder) members(t *typePlan, p unsafe.Pointer, bodyOnly, some bool
 			e.buf = append(e.buf, ',')
 		}
 		some = true
-		e.buf = append(appendJSONString(e.buf, f.wire), ':')
+		name := f.wire
+		if e.tree {
+			name = strings.ToUpper(f.Name[:1]) + f.Name[1:]
+		}
+		e.buf = append(appendJSONString(e.buf, name), ':')
 		e.value(f.typ, v, f.timeFormat(TimeEpoch))
 	}
 }
@@ -70,6 +76,9 @@ func (e *jsonEncoder) value(t *typePlan, v unsafe.Pointer, tf TimeFormat) {
 		e.buf = base64.StdEncoding.AppendEncode(e.buf, *(*[]byte)(v))
 		e.buf = append(e.buf, '"')
 	case KindTime:
+		if e.tree {
+			tf = TimeISO8601
+		}
 		if tf == TimeDefault || tf == TimeEpoch {
 			e.buf = appendTime(e.buf, *(*time.Time)(v), TimeEpoch)
 			return

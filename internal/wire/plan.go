@@ -5,6 +5,7 @@ package wire
 import (
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -191,6 +192,19 @@ func (t *typePlan) field(name string, next int) int {
 	}
 	for i := range t.fields {
 		if t.fields[i].wire == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// named finds a member by its name in the model, whose first letter may have either case.
+func (t *typePlan) named(name string) int {
+	if name == "" {
+		return -1
+	}
+	for i := range t.fields {
+		if n := t.fields[i].Name; n[1:] == name[1:] && strings.EqualFold(n[:1], name[:1]) {
 			return i
 		}
 	}

@@ -179,10 +179,21 @@ func TestCallIsTyped(t *testing.T) {
 }
 
 func TestCallJSON(t *testing.T) {
-	const text = `{"Name":"a","Count":1,"Flag":true,"Names":["x"]}`
-	got, err := CallJSON(t.Context(), echo{}, &testSchema, "Everything", []byte(text))
-	if err != nil || string(got) != text {
-		t.Errorf("got %s, %v", got, err)
+	for _, tt := range []struct{ name, operation, in, want string }{
+		{
+			"names of the model, text for timestamps", "Everything",
+			`{"name":"a","Count":1,"Flag":true,"Label":"l","When":"2023-11-14T22:13:20Z","ISO":1700000000}`,
+			`{"Name":"a","Count":1,"Flag":true,"Label":"l","When":"2023-11-14T22:13:20Z","ISO":"2023-11-14T22:13:20Z"}`,
+		},
+		{
+			"members that HTTP binds", "Bound", `{"ID":"i","LogType":"Tail","Rest":{"a":["b"]},"X-Json":"no"}`,
+			`{"ID":"i","Rest":{"a":["b"]},"LogType":"Tail"}`,
+		},
+	} {
+		got, err := CallJSON(t.Context(), echo{}, &testSchema, tt.operation, []byte(tt.in))
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: got  %s, %v\nwant %s", tt.name, got, err, tt.want)
+		}
 	}
 	for operation, want := range map[string]string{"Later": "Gust does not implement", "Never": "UnknownOperationException", "Everything": "null"} {
 		if _, err := CallJSON(t.Context(), echo{}, &testSchema, operation, nil); err == nil || !strings.Contains(err.Error(), want) {

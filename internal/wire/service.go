@@ -41,29 +41,6 @@ func Call[O any](ctx context.Context, c Caller, service, operation string, in an
 	return o, nil
 }
 
-// CallJSON is the untyped form of c.Call, for callers that hold JSON trees (Step Functions' SDK integrations, universal
-// targets): in is the operation's input as a JSON object, checked against the table; the result is its output. Members
-// stand under their names in the JSON protocols, wherever the HTTP binding would put them.
-func CallJSON(ctx context.Context, c Caller, s *Schema, operation string, in []byte) ([]byte, error) {
-	i := s.Operation(operation)
-	if i < 0 {
-		if s.Has(operation) {
-			return nil, Unimplemented(s, ProtocolJSON, operation)
-		}
-		return nil, UnknownOperation(s, ProtocolJSON, operation)
-	}
-	op := &s.Operations[i]
-	v, err := DecodeJSON(s, op.Input, in)
-	if err != nil {
-		return nil, err
-	}
-	out, err := c.Call(ctx, s.ID, operation, v)
-	if err != nil {
-		return nil, err
-	}
-	return EncodeJSON(s, op.Output, out)
-}
-
 // APIError is an error that the service's model or overlay declares. Generated error types implement it with pointer
 // receivers; code, status and the other traits stand in the table.
 type APIError interface {
