@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gustcloud/gust/internal/base/hosttest"
 	"github.com/gustcloud/gust/internal/cli"
 )
 
@@ -75,10 +76,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 }
 
 func TestBashCompletes(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("bash is not installed")
-	}
+	bash := hosttest.Tool(t, "bash")
 	_, script, _ := run(t, "completion", "bash")
 	file := filepath.Join(t.TempDir(), "gust.bash")
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
@@ -121,22 +119,25 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// TestCompletionScriptsParse: the other shells at least accept the script, where they are installed.
-func TestCompletionScriptsParse(t *testing.T) {
-	for _, shell := range []string{"bash", "zsh", "fish"} {
-		t.Run(shell, func(t *testing.T) {
-			code, script, _ := run(t, "completion", shell)
-			if code != 0 || !strings.Contains(script, "runtime") || !strings.Contains(script, "json") {
-				t.Fatalf("exit code %d: %s", code, script)
-			}
-			path, err := exec.LookPath(shell)
-			if err != nil {
-				t.Skipf("%s is not installed", shell)
-			}
-			cmd := exec.CommandContext(t.Context(), path, "-n")
-			cmd.Stdin = strings.NewReader(script)
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, out)
+func TestCompletionScriptsNameCommandsAndFlags(t *testing.T) {
+	tests := []struct {
+		shell string
+		want  []string
+	}{
+		{"bash", []string{`"runtime list") words="--help --json"`}},
+		{"zsh", []string{
+			"#compdef gust", `'runtime list') candidates=( '--help:Show context-sensitive help.' '--json:Print JSON instead of a table.'`,
+			`'--data:A directory with "quotes", '\''both'\'' kinds.'`,
+		}},
+		{"fish", []string{`complete -c gust -n '__gust_at '\''runtime list'\''' -l 'json' -d 'Print JSON instead of a table.'`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.shell, func(t *testing.T) {
+			_, script, _ := run(t, "completion", tt.shell)
+			for _, want := range tt.want {
+				if !strings.Contains(script, want) {
+					t.Errorf("script lacks %s:\n%s", want, script)
+				}
 			}
 		})
 	}
