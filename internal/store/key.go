@@ -22,8 +22,10 @@ import (
 var ErrMalformedKey = errors.New("store: malformed key")
 
 const (
-	escaped    = 0xff // after 00: a zero byte of the string
-	terminator = 0x01 // after 00: the end of the string; below any escaped byte, so "a" sorts before "a\x00"
+	escaped = 0xff // after 00: a zero byte of the string
+	// After 00: the end of the string. Below any escaped byte, so "a" sorts before "a\x00"; and not 00 alone, which
+	// would look escaped before a component that begins with FF.
+	terminator = 0x01
 )
 
 // Key starts a key with prefix and appends each part as a string.

@@ -124,16 +124,20 @@ func (f *Files) place(tmp string, ref Ref) error {
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	shard := f.fs.PathDir(name)
-	if err := f.makeDirLocked(shard); err != nil {
-		return err
-	}
-	if err := f.fs.Rename(tmp, name); err != nil {
+	if err := f.rename(tmp, shard, name); err != nil {
 		return err
 	}
 	return f.syncDir(shard)
+}
+
+func (f *Files) rename(tmp, shard, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.makeDirLocked(shard); err != nil {
+		return err
+	}
+	return f.fs.Rename(tmp, name)
 }
 
 func (f *Files) makeDir(dir string) error {

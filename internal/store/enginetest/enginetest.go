@@ -54,6 +54,7 @@ func Run(t *testing.T, open Open) {
 		{"append order", testAppendOrder},
 		{"append in one transaction", testAppendInTransaction},
 		{"transfers under load", testTransfers},
+		{"history replays in commit order", testReplay},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -60,6 +60,7 @@ func (s *Store) runAndApply(t *tx, fn func(store.Tx) error) (*commit, error) {
 	if t.exclusive {
 		s.commitMu.Lock()
 		defer s.commitMu.Unlock()
+		t.start = s.clock.Now() // waiting for the lock is not the function's time
 	}
 	defer t.close()
 	if err := fn(t); err != nil {
