@@ -51,7 +51,7 @@ var besideShims = map[family][]string{
 type interpreter struct {
 	path    string   // of its executable, no symlink
 	version string   // "3.11.7"
-	stdlib  []string // directories of the standard library (Python); files loaded at run time (Node.js)
+	stdlib  []string // Python's search path
 }
 
 // interpreter asks the candidates in order; nil when none is of the exact version. Errors: ctx's.
@@ -165,17 +165,14 @@ func isELF(path string) bool {
 	return err == nil && (string(magic) == "\x7fELF" || string(magic) == "\xcf\xfa\xed\xfe") // or Mach-O
 }
 
-// The questions: one fact a line. Files that an interpreter loads at run time follow.
+// The questions: one fact a line; Python's search path follows.
 const (
 	askPython = `import sys
 assert sys.implementation.name == "cpython"
 print("%d.%d.%d" % sys.version_info[:3])
 print(sys._base_executable)
 print("\n".join(sys.path))`
-	// Debian's builds keep some of Node's own modules in files, which their configuration names.
-	askNode = `console.log(process.versions.node); console.log(process.execPath);
-const v = process.config.variables;
-for (const k of Object.keys(v)) if (k.startsWith("node_shared_builtin") && String(v[k]).startsWith("/")) console.log(v[k])`
+	askNode = `console.log(process.versions.node); console.log(process.execPath)`
 )
 
 // ask runs a candidate once, without the environment of this process, and reads what it says.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -132,19 +133,17 @@ func (s *Set) managedPack(ctx context.Context, runtime string, sp spec, host hos
 	}
 	binds := []sandbox.Bind{{Source: found.path, Target: p.inside}}
 	files := []string{found.path}
-	switch sp.family {
-	case familyPython:
+	if sp.family == familyPython {
 		std, modules := pythonLibrary(found.stdlib, sp.version, filepath.Join(host.dir, "empty"))
 		binds, files = append(binds, std...), append(files, modules...)
-	default:
-		for _, f := range found.stdlib {
-			binds = append(binds, sandbox.Bind{Source: f, Target: f})
-		}
 	}
 	libs := newLibraries()
 	dir, err := s.libraryTree(runtime, libs, host, files)
 	if err != nil {
 		return nil, err
+	}
+	if sp.family == familyNode {
+		binds = append(binds, nodeModules(found.path, libs)...)
 	}
 	p.Missing = libs.missing
 	p.Template.Name = runtime
@@ -185,6 +184,40 @@ func pythonLibrary(dirs []string, version, empty string) (binds []sandbox.Bind, 
 		}
 	}
 	return binds, modules
+}
+
+// nodeModulesDir is where Debian and Ubuntu keep those of Node's own modules that they took out of its executable.
+const nodeModulesDir = "/usr/share/nodejs/"
+
+var nodeModule = regexp.MustCompile(regexp.QuoteMeta(nodeModulesDir) + `[\w./-]+\.js`)
+
+// nodeModules shows the files that an executable loads as its own modules; their names are compiled into it or into its
+// library. Packages that stand beside them stay hidden.
+func nodeModules(executable string, libs *libraries) []sandbox.Bind {
+	if _, err := os.Stat(nodeModulesDir); err != nil {
+		return nil
+	}
+	files := []string{executable}
+	for name, file := range libs.found {
+		if strings.HasPrefix(name, "libnode.") {
+			files = append(files, file)
+		}
+	}
+	var out []sandbox.Bind
+	for _, f := range files {
+		content, err := os.ReadFile(f)
+		if err != nil {
+			continue // it will say so itself when it cannot be executed
+		}
+		for _, m := range nodeModule.FindAll(content, -1) {
+			source, err := filepath.EvalSymlinks(string(m))
+			b := sandbox.Bind{Source: source, Target: string(m)}
+			if err == nil && !slices.Contains(out, b) {
+				out = append(out, b)
+			}
+		}
+	}
+	return out
 }
 
 // libraryTree gathers the shared libraries of files, of the tools and of the base set in one directory.
