@@ -97,7 +97,7 @@ func (d *jsonDecoder) object(t *typePlan, p unsafe.Pointer, bodyOnly bool) (seen
 		if err != nil {
 			return 0, err
 		}
-		i := -1
+		var i int
 		if d.tree {
 			i = t.named(name)
 		} else {

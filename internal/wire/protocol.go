@@ -72,7 +72,9 @@ func ReadBody(r *http.Request, op *Operation, limit int64) ([]byte, error) {
 	}
 	var src io.Reader = r.Body
 	size := r.ContentLength
-	switch enc := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); enc {
+	// Encodings stand in the order they were applied; those before the SDKs' own gzip belong to the service.
+	encodings := strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ","))
+	switch enc := strings.TrimSpace(encodings[strings.LastIndexByte(encodings, ',')+1:]); enc {
 	case "", "identity", "aws-chunked":
 		if size > limit {
 			return nil, tooLarge(op, limit)

@@ -47,6 +47,7 @@ func TestReadBody(t *testing.T) {
 		{"over the limit", []byte(full + "x"), "", limit + 1, "", "RequestEntityTooLargeException"},
 		{"over the limit without a length", []byte(full + "x"), "", -1, "", "RequestEntityTooLargeException"},
 		{"gzip", gzipped(t, full), "gzip", 50, full, ""},
+		{"gzip after another encoding", gzipped(t, "hi"), "custom, gzip", 50, "hi", ""},
 		{"gzip over the limit", gzipped(t, strings.Repeat(full, 1000)), "GZIP", 50, "", "RequestEntityTooLargeException"},
 		{"not gzip", []byte("hi"), "gzip", 2, "", "SerializationException"},
 		{"gzip that breaks", gzipped(t, full)[:20], "gzip", 20, "", "?"},
