@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"unsafe"
+)
+
+func (b *binding) decodeHeaders(h http.Header, p unsafe.Pointer) (seen uint64, err error) {
+	for _, f := range b.headers {
+		given := h.Values(f.wire)
+		if len(given) == 0 {
+			continue
+		}
+		switch {
+		case f.typ.Kind == KindList:
+			var texts []string
+			for _, line := range given {
+				texts = append(texts, splitHeader(line, f.typ.elem.Kind == KindTime)...)
+			}
+			err = setTexts(f.typ, unsafe.Add(p, f.Off), texts, TimeRFC822)
+		case f.Flags&JSONValue != 0:
+			text, bad := base64.StdEncoding.DecodeString(given[0])
+			if bad != nil {
+				return 0, serialization("The header %s is not base64", f.wire) // unverified
+			}
+			err = f.setText(p, string(text), TimeRFC822)
+		default:
+			err = f.setText(p, given[0], TimeRFC822)
+		}
+		if err != nil {
+			return 0, err
+		}
+		seen |= f.track
+	}
+	for _, f := range b.prefixed {
+		prefix := http.CanonicalHeaderKey(f.wire)
+		if f.wire == "" {
+			prefix = ""
+		}
+		v := unsafe.Add(p, f.Off)
+		room := f.typ.mp.scratch()
+		for name, given := range h {
+			if !strings.HasPrefix(name, prefix) || len(given) == 0 {
+				continue
+			}
+			if f.typ.mp.absent(v) {
+				f.typ.mp.empty(v)
+			}
+			if err := setText(f.typ.elem, room, given[0], TimeRFC822); err != nil {
+				return 0, err
+			}
+			f.typ.mp.store(v, strings.ToLower(name[len(prefix):]), room)
+		}
+	}
+	return seen, nil
+}
+
+// splitHeader splits a list: at commas, outside of quotes; dates hold a comma of their own after the day's name.
+func splitHeader(line string, dates bool) []string {
+	var out []string
+	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
+		if line[0] == '"' {
+			text, rest := unquote(line)
+			out = append(out, text)
+			_, line, _ = strings.Cut(rest, ",")
+			continue
+		}
+		end := strings.IndexByte(line, ',')
+		if dates && end >= 0 {
+			if next := strings.IndexByte(line[end+1:], ','); next >= 0 {
+				end += 1 + next
+			} else {
+				end = -1
+			}
+		}
+		if end < 0 {
+			return append(out, line)
+		}
+		out = append(out, strings.TrimSpace(line[:end]))
+		line = line[end+1:]
+	}
+	return out
+}
+
+// unquote reads the quoted string that line starts with and returns what follows it.
+func unquote(line string) (text, rest string) {
+	var b strings.Builder
+	for i := 1; i < len(line); i++ {
+		switch line[i] {
+		case '"':
+			return b.String(), line[i+1:]
+		case '\\':
+			if i++; i == len(line) {
+				return b.String(), ""
+			}
+		}
+		b.WriteByte(line[i])
+	}
+	return b.String(), ""
+}
+
+// writeHeaders puts the header members of the structure at p into h and returns the status that a member gives, or 0.
+func writeHeaders(h http.Header, t *typePlan, p unsafe.Pointer, inError bool) (status int) {
+	for i := range t.fields {
+		f := &t.fields[i]
+		if f.Loc == InBody || f.Loc == InPayload {
+			continue
+		}
+		v, ok := f.member(p, inError)
+		if !ok {
+			continue
+		}
+		switch f.Loc {
+		case InStatus:
+			status = int(*(*int32)(v))
+		case InHeader:
+			if text, ok := f.headerText(v); ok {
+				h[http.CanonicalHeaderKey(f.wire)] = []string{text}
+			}
+		case InHeaders:
+			room := f.typ.mp.scratch()
+			for _, key := range f.typ.mp.keys(v) {
+				f.typ.mp.load(v, key, room)
+				h.Set(f.wire+key, string(appendScalar(nil, f.typ.elem, room, TimeRFC822)))
+			}
+		default:
+		}
+	}
+	return status
+}
+
+// headerText renders the value at v; ok is false for an empty list, which no header can say.
+func (f *fieldPlan) headerText(v unsafe.Pointer) (text string, ok bool) {
+	tf := f.timeFormat(TimeRFC822)
+	if f.typ.Kind == KindList {
+		var b []byte
+		n := f.typ.sl.length(v)
+		for i := range n {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			e := f.typ.sl.at(v, i)
+			if elemFormat := f.typ.elem.Time; elemFormat != TimeDefault {
+				tf = elemFormat
+			}
+			b = appendHeaderElement(b, string(appendScalar(nil, f.typ.elem, e, tf)), f.typ.elem.Kind)
+		}
+		return string(b), n > 0
+	}
+	if f.Flags&JSONValue != 0 {
+		return base64.StdEncoding.EncodeToString([]byte(*(*string)(v))), true
+	}
+	return string(appendScalar(nil, f.typ, v, tf)), true
+}
+
+// appendHeaderElement quotes strings that a reader of the list would split otherwise.
+func appendHeaderElement(b []byte, text string, k Kind) []byte {
+	if k != KindString || text != "" && !strings.ContainsAny(text, `",`) && strings.TrimSpace(text) == text {
+		return append(b, text...)
+	}
+	b = append(b, '"')
+	for i := range len(text) {
+		if text[i] == '"' || text[i] == '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, text[i])
+	}
+	return append(b, '"')
+}

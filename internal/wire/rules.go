@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// This file checks one value against the rules of its type and words them; validate.go walks.
+
+// broken returns the rules of t itself that the value at p breaks, in AWS's words.
+func (t *typePlan) broken(p unsafe.Pointer) []string {
+	var out []string
+	r := &t.rules
+	if r.hasMin || r.hasMax {
+		low, high := t.outside(p)
+		if high {
+			out = append(out, t.maxText())
+		}
+		if low {
+			out = append(out, t.minText())
+		}
+	}
+	if t.Kind == KindString {
+		s := *(*string)(p)
+		if re := r.compiled(t.Rules); re != nil && !re.MatchString(s) {
+			out = append(out, t.patternText())
+		}
+		if r.enum != nil {
+			if _, ok := r.enum[s]; !ok {
+				out = append(out, t.enumText())
+			}
+		}
+	}
+	return out
+}
+
+// outside compares the length or value at p with the bounds.
+func (t *typePlan) outside(p unsafe.Pointer) (low, high bool) {
+	r := &t.rules
+	var n int64
+	switch t.Kind {
+	case KindString:
+		n = int64(utf8.RuneCountInString(*(*string)(p)))
+	case KindBlob:
+		n = int64(len(*(*[]byte)(p)))
+	case KindList:
+		n = int64(t.sl.length(p))
+	case KindMap:
+		n = int64(t.mp.length(p))
+	case KindInt32:
+		n = int64(*(*int32)(p))
+	case KindInt64:
+		n = *(*int64)(p)
+	case KindFloat32, KindFloat64:
+		f := t.float(p)
+		return r.hasMin && f < r.minF, r.hasMax && f > r.maxF
+	default:
+		return false, false
+	}
+	return r.hasMin && n < r.min, r.hasMax && n > r.max
+}
+
+func (t *typePlan) float(p unsafe.Pointer) float64 {
+	if t.Kind == KindFloat32 {
+		return float64(*(*float32)(p))
+	}
+	return *(*float64)(p)
+}
+
+// measure is what the bounds of t bound.
+func (t *typePlan) measure() string {
+	switch t.Kind {
+	case KindInt32, KindInt64, KindFloat32, KindFloat64:
+		return "value"
+	default:
+		return "length"
+	}
+}
+
+func (t *typePlan) maxText() string {
+	return "Member must have " + t.measure() + " less than or equal to " + t.Rules.Max
+}
+
+func (t *typePlan) minText() string {
+	return "Member must have " + t.measure() + " greater than or equal to " + t.Rules.Min
+}
+
+func (t *typePlan) patternText() string {
+	return "Member must satisfy regular expression pattern: " + t.Rules.Pattern
+}
+
+func (t *typePlan) enumText() string {
+	return "Member must satisfy enum value set: [" + strings.Join(t.Rules.Enum, ", ") + "]"
+}
+
+// allRules lists every rule of an element's type, broken or not.
+func (t *typePlan) allRules() string {
+	var all []string
+	if t.rules.hasMax {
+		all = append(all, t.maxText())
+	}
+	if t.rules.hasMin {
+		all = append(all, t.minText())
+	}
+	if t.Rules.Pattern != "" {
+		all = append(all, t.patternText())
+	}
+	if len(t.Rules.Enum) > 0 {
+		all = append(all, t.enumText())
+	}
+	return "[" + strings.Join(append(all, notNull), ", ") + "]"
+}
+
+// appendText appends the value at p as Java's toString does, which AWS's messages show.
+func (t *typePlan) appendText(b []byte, p unsafe.Pointer) []byte {
+	switch t.Kind {
+	case KindString:
+		return append(b, *(*string)(p)...)
+	case KindInt32:
+		return strconv.AppendInt(b, int64(*(*int32)(p)), 10)
+	case KindInt64:
+		return strconv.AppendInt(b, *(*int64)(p), 10)
+	case KindFloat32, KindFloat64:
+		text := strconv.FormatFloat(t.float(p), 'f', -1, 64)
+		if !strings.ContainsAny(text, ".NI") {
+			text += ".0"
+		}
+		return append(b, text...)
+	case KindBool:
+		return strconv.AppendBool(b, *(*bool)(p))
+	case KindTime:
+		return appendTime(b, *(*time.Time)(p), TimeISO8601)
+	case KindBlob:
+		n := strconv.Itoa(len(*(*[]byte)(p)))
+		return append(b, "java.nio.HeapByteBuffer[pos=0 lim="+n+" cap="+n+"]"...)
+	case KindList:
+		b = append(b, '[')
+		for i := range t.sl.length(p) {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			b = t.elem.appendText(b, t.sl.at(p, i))
+		}
+		return append(b, ']')
+	case KindMap:
+		b = append(b, '{')
+		room := t.mp.scratch()
+		for i, key := range t.mp.keys(p) {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			t.mp.load(p, key, room)
+			b = t.elem.appendText(append(append(b, key...), '='), room)
+		}
+		return append(b, '}')
+	default: // Java shows a class and an address here
+		return append(b, t.Name...)
+	}
+}
