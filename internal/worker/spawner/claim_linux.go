@@ -24,6 +24,9 @@ func (s *service) claim(ctx context.Context, b *box, c claimRequest) (a answer, 
 		return answer{}, nil, errors.New("the sandbox is claimed")
 	}
 	b.claimed = true
+	if tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", b.pid)); err == nil {
+		b.threads = len(tasks)
+	}
 	defer func() {
 		if err != nil {
 			packet.CloseAll(files)
@@ -180,10 +183,8 @@ func (b *box) stats() (sandbox.Stats, error) {
 		return sandbox.Stats{}, fmt.Errorf("read the control group: %w", err)
 	}
 	pids := st.PIDs
-	if pids >= 0 && b.pid != 0 {
-		if tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", b.pid)); err == nil {
-			pids = max(0, pids-len(tasks)) // PID 1 is ours
-		}
+	if pids >= 0 {
+		pids = max(0, pids-b.threads)
 	}
 	return sandbox.Stats{CPU: st.CPU, MemoryPeak: st.MemoryPeak, OOMKills: st.OOMKills, PIDs: pids}, nil
 }

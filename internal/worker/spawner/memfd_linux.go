@@ -9,9 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// initHigh is where the spawner keeps gust-init: above every descriptor that a clone places.
-const initHigh = 500
-
 // initFile returns a sealed memory file of the program: nobody who reaches it through /proc can change it.
 func initFile(program []byte) (*os.File, error) {
 	fd, err := unix.MemfdCreate("gust-init", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
@@ -30,12 +27,9 @@ func initFile(program []byte) (*os.File, error) {
 	return f, nil
 }
 
-// keepInit moves the inherited gust-init to its place and returns the path that starts it.
-func keepInit() (string, error) {
-	fd, err := unix.FcntlInt(initFD, unix.F_DUPFD_CLOEXEC, initHigh)
-	if err != nil {
-		return "", fmt.Errorf("keep gust-init: %w", err)
-	}
+// keepInit returns the path that starts the inherited gust-init. The descriptor survives until the exec of a clone: its
+// files take the numbers below it, and none of them comes from a lower number.
+func keepInit() string {
 	unix.CloseOnExec(initFD)
-	return fmt.Sprintf("/proc/self/fd/%d", fd), nil
+	return fmt.Sprintf("/proc/self/fd/%d", initFD)
 }

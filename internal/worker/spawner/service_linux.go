@@ -49,6 +49,7 @@ type box struct {
 	tmp     *tmpimage.Image
 	tmpSpec int // MB
 	claimed bool
+	threads int // of PID 1, which are not the function's
 	closed  bool
 }
 
@@ -81,9 +82,7 @@ func open(ctx context.Context, runDir string) (*service, error) {
 	if s.trees, err = newTrees(filepath.Join(runDir, "trees")); err != nil {
 		return nil, err
 	}
-	if s.initPath, err = keepInit(); err != nil {
-		return nil, err
-	}
+	s.initPath = keepInit()
 	if s.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
 		return nil, fmt.Errorf("open the null device: %w", err)
 	}

@@ -5,6 +5,7 @@
 package linux_test
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -25,6 +26,9 @@ var initProgram []byte
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "spawner" {
 		os.Exit(spawner.Main(os.Args[2:]))
+	}
+	if len(os.Args) == 5 && os.Args[1] == "server" {
+		panic(serve(context.Background(), os.Args[2], os.Args[3], os.Args[4]))
 	}
 	os.Exit(run(m))
 }
