@@ -72,8 +72,8 @@ type record struct {
 	inProcess          bool
 }
 
-// account writes the metrics and the audit line: failures of the server as errors, of the caller as information, and
-// what went well at debug level.
+// account writes the metrics and the audit line: failures of the server as errors, of an outside caller as information,
+// and what went well at debug level.
 func (g *Gate) account(ctx context.Context, r record) {
 	service, operation := r.service, r.operation
 	if !r.known {
@@ -87,7 +87,7 @@ func (g *Gate) account(ctx context.Context, r record) {
 	switch {
 	case r.status >= http.StatusInternalServerError && r.status != http.StatusNotImplemented:
 		level = slog.LevelError
-	case r.err != nil:
+	case r.err != nil && !r.inProcess: // what an in-process call answers is its caller's business
 		level = slog.LevelInfo
 	}
 	if !g.log.Enabled(ctx, level) {

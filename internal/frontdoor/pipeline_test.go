@@ -82,7 +82,7 @@ func (l *lockedBuffer) String() string {
 func mustDoor(t testing.TB, do func(context.Context) error) testDoor {
 	t.Helper()
 	out := &lockedBuffer{}
-	log, err := obs.NewLogger(out, obs.FormatText, slog.LevelInfo)
+	log, err := obs.NewLogger(out, obs.FormatText, slog.LevelDebug)
 	if err != nil {
 		t.Fatal(err)
 	}
