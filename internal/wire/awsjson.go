@@ -15,8 +15,8 @@ func (awsJSON) ID() ProtocolID { return ProtocolJSON }
 
 func (a awsJSON) Decode(op *Operation, r Request) (any, error) {
 	t := a.schema.prepared().types[op.Input]
-	d, err := newJSONDecoder(a.schema, r.Body)
-	if err != nil {
+	var d jsonDecoder
+	if err := d.start(a.schema, r.Body); err != nil {
 		return nil, err
 	}
 	p := t.st.alloc()

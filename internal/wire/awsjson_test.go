@@ -274,12 +274,12 @@ func TestBodiesOfTinyElementsAreRefused(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			typ := testSchema.prepared().types[tEverything]
-			d, err := newJSONDecoder(&testSchema, []byte(tt.body))
-			if err != nil {
+			var d jsonDecoder
+			if err := d.start(&testSchema, []byte(tt.body)); err != nil {
 				t.Fatal(err)
 			}
 			d.budget = 10 * int(unsafe.Sizeof(nested{}))
-			_, err = d.document(typ, typ.st.alloc(), false)
+			_, err := d.document(typ, typ.st.alloc(), false)
 			var f *FrameworkError
 			if refused := errors.As(err, &f) && f.Status == http.StatusRequestEntityTooLarge; refused != tt.refused {
 				t.Errorf("got %v", err)

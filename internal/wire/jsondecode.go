@@ -37,11 +37,14 @@ func (d *jsonDecoder) spend(size uintptr) error {
 	return nil
 }
 
-func newJSONDecoder(s *Schema, data []byte) (*jsonDecoder, error) {
+// start readies d, a zero decoder, for data. It is no constructor so that decoders stay on the stack.
+func (d *jsonDecoder) start(s *Schema, data []byte) error {
 	if !utf8.Valid(data) {
-		return nil, errSyntax()
+		return errSyntax()
 	}
-	return &jsonDecoder{schema: s, budget: elementBudget, scanner: scanner{data: data, clone: len(data) > cloneAbove}}, nil
+	d.schema, d.budget = s, elementBudget
+	d.data, d.clone = data, len(data) > cloneAbove
+	return nil
 }
 
 // document decodes the whole text, an object, into the structure at p and returns the tracked members that it held.

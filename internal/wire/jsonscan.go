@@ -20,7 +20,7 @@ const cloneAbove = 32 << 10
 type scanner struct {
 	data  []byte
 	pos   int
-	depth int
+	level int
 	clone bool
 }
 
@@ -43,7 +43,7 @@ func (s *scanner) peek() byte {
 // open enters an object or a list.
 func (s *scanner) open() error {
 	s.pos++
-	if s.depth++; s.depth > maxDepth {
+	if s.level++; s.level > maxDepth {
 		return serialization("The request is nested deeper than %d levels.", maxDepth)
 	}
 	return nil
@@ -55,7 +55,7 @@ func (s *scanner) more(closing byte, first bool) (bool, error) {
 	c := s.peek()
 	if c == closing {
 		s.pos++
-		s.depth--
+		s.level--
 		return false, nil
 	}
 	if first {

@@ -28,13 +28,10 @@ func (a restJSON) Decode(op *Operation, r Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := newJSONDecoder(a.schema, nil)
-	if err != nil {
-		return nil, err
-	}
+	var d jsonDecoder
 	switch {
 	case t.payload != nil:
-		present, err := a.payload(d, t.payload, p, r)
+		present, err := a.payload(&d, t.payload, p, r)
 		if err != nil {
 			return nil, err
 		}
@@ -42,7 +39,7 @@ func (a restJSON) Decode(op *Operation, r Request) (any, error) {
 			seen |= t.payload.track
 		}
 	case b.body:
-		if d, err = newJSONDecoder(a.schema, r.Body); err != nil {
+		if err := d.start(a.schema, r.Body); err != nil {
 			return nil, err
 		}
 		more, err := d.document(t, p, true)
@@ -86,18 +83,16 @@ func (a restJSON) payload(d *jsonDecoder, f *fieldPlan, p unsafe.Pointer, r Requ
 		return false, nil
 	default:
 	}
-	body, err := newJSONDecoder(a.schema, r.Body)
-	if err != nil {
+	if err := d.start(a.schema, r.Body); err != nil {
 		return false, err
 	}
-	if body.peek() == 0 && body.pos == len(body.data) {
+	if d.peek() == 0 && d.pos == len(d.data) {
 		return false, nil
 	}
-	if present, err = body.member(f, p); err != nil {
+	if present, err = d.member(f, p); err != nil {
 		return false, err
 	}
-	d.missing = append(d.missing, body.missing...)
-	return present, body.end()
+	return present, d.end()
 }
 
 func (a restJSON) Encode(w http.ResponseWriter, op *Operation, out any, requestID string) error {

@@ -11,9 +11,10 @@ import (
 // trail is where a decoder or the validator stands, for the paths in validation messages, and what a decoder found to be
 // missing. Its strings may alias the request body; a path is a copy.
 type trail struct {
-	room     [6]segment // of segments, for the usual depth
-	segments []segment
-	missing  []string // paths of required members that were absent and that no Go value shows to be so
+	room    [6]segment // the first segments: in place, so that the trail stays on the stack
+	deeper  []segment  // those after them
+	depth   int
+	missing []string // paths of required members that were absent and that no Go value shows to be so
 }
 
 // segment is a member's name, a map key (key set) or a list position counted from 1 (name empty).
@@ -28,18 +29,30 @@ func (t *trail) pushIndex(i int)        { t.push(segment{index: i}) }
 func (t *trail) pushKey(key string)     { t.push(segment{name: key, key: true}) }
 
 func (t *trail) push(s segment) {
-	if t.segments == nil {
-		t.segments = t.room[:0]
+	if t.depth < len(t.room) {
+		t.room[t.depth] = s
+	} else {
+		t.deeper = append(t.deeper, s)
 	}
-	t.segments = append(t.segments, s)
+	t.depth++
 }
 
-func (t *trail) pop() { t.segments = t.segments[:len(t.segments)-1] }
+func (t *trail) pop() {
+	if t.depth--; t.depth >= len(t.room) {
+		t.deeper = t.deeper[:t.depth-len(t.room)]
+	}
+}
 
 // path renders the position as AWS does: "globalSecondaryIndexes.1.member.provisionedThroughput".
 func (t *trail) path() string {
 	var b []byte
-	for _, s := range t.segments {
+	for i := range t.depth {
+		var s segment
+		if i < len(t.room) {
+			s = t.room[i]
+		} else {
+			s = t.deeper[i-len(t.room)]
+		}
 		if len(b) > 0 {
 			b = append(b, '.')
 		}

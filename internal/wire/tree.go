@@ -15,8 +15,8 @@ import (
 // alias data. Errors are those of Protocol.Decode.
 func DecodeJSON(s *Schema, ref Ref, data []byte) (any, error) {
 	t := s.prepared().types[ref]
-	d, err := newJSONDecoder(s, data)
-	if err != nil {
+	var d jsonDecoder
+	if err := d.start(s, data); err != nil {
 		return nil, err
 	}
 	d.tree = true

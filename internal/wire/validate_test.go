@@ -80,6 +80,13 @@ func TestValidationMessages(t *testing.T) {
 			"1 validation error detected: Value null at 'nested.deep.key' failed to satisfy constraint: Member must not be null",
 		},
 		{
+			"deep inside", withRequired(`"Nests":[` + strings.Repeat(`{"Key":"k","Deep":`, 7) + `{}` + strings.Repeat(`}`, 7) +
+				`,{"Key":"k","Deep":{}}]`),
+			"2 validation errors detected: Value null at 'nests.1.member." + strings.Repeat("deep.", 7) + "key' failed to satisfy " +
+				"constraint: Member must not be null; Value null at 'nests.2.member.deep.key' failed to satisfy constraint: " +
+				"Member must not be null",
+		},
+		{
 			"inside lists", withRequired(`"Nests":[{"Key":"k"},{"Key":"k","Deep":{"Key":""}}]`),
 			"2 validation errors detected: Value '' at 'nests.2.member.deep.key' failed to satisfy constraint: Member must have " +
 				"length greater than or equal to 1; Value '' at 'nests.2.member.deep.key' failed to satisfy constraint: " +
