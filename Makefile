@@ -9,6 +9,7 @@ export CGO_ENABLED ?= 0
 ARCH     := $(shell uname -m | sed 's/x86_64/amd64/;s/aarch64/arm64/')
 INIT     := internal/worker/spawner/assets/gust-init
 LINT     := .cache/bin/golangci-lint-v2.15.0
+BOOT     := internal/cli/trial/assets/bootstrap
 VULN     := .cache/bin/govulncheck
 MODULES  := . tools test
 FUZZTIME ?= 3s
@@ -30,7 +31,11 @@ $(INIT): $(shell find cmd/gust-init internal/worker/spawner/initproto internal/w
 	@mkdir -p $(dir $@)
 	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags='-s -w' -o $@ ./cmd/gust-init
 
-bin/gust: $(INIT) $(SOURCES) | setup
+# The compiled function of `gust demo` and `gust bench`.
+$(BOOT): bench/floor/static/main.go go.mod | setup
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags='-s -w' -o $@ ./bench/floor/static
+
+bin/gust: $(INIT) $(BOOT) $(SOURCES) | setup
 	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags='-s -w' -o $@ ./cmd/gust
 
 demo: ## Set up what is missing, build, and run three functions from start to kill -9 and back
@@ -48,7 +53,7 @@ test-all: ## Everything of `make test`, with long fuzzing and soak tests; no tim
 	@$(MAKE) --no-print-directory build
 	@GUST_LONG=1 FUZZTIME=60s tools/test.sh
 
-check: $(INIT) ## Format, lint, vet, import rules, fast tests: under two minutes
+check: $(INIT) $(BOOT) ## Format, lint, vet, import rules, fast tests: under two minutes
 	@tools/check.sh $(LINT)
 
 lint: $(LINT)
@@ -70,7 +75,7 @@ gen: | setup ## Regenerate the contracts; the tree must not change
 import-models: | setup ## Trim botocore's service models again (the version that model/SOURCE names)
 	@tools/import-models.sh
 
-fuzz: $(INIT) | setup ## Run each fuzz target for FUZZTIME
+fuzz: $(INIT) $(BOOT) | setup ## Run each fuzz target for FUZZTIME
 	@FUZZTIME=$(FUZZTIME) tools/fuzz.sh
 
 vuln: | setup ## Known vulnerabilities of the dependencies (where the database can be reached)
@@ -79,4 +84,4 @@ vuln: | setup ## Known vulnerabilities of the dependencies (where the database c
 	@$(VULN) ./... || { s=$$?; [ $$s = 3 ] && exit 3; echo 'vuln: the database could not be reached; nothing was checked'; }
 
 clean: ## Remove what was built (not the cached tools)
-	rm -rf bin bench/out $(INIT)
+	rm -rf bin bench/out $(INIT) $(BOOT)

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gustcloud/gust/bench/floor"
+	"github.com/gustcloud/gust/internal/base/clock"
+	"github.com/gustcloud/gust/internal/cli/measure"
+	"github.com/gustcloud/gust/internal/cli/trial"
+)
+
+type benchWarmCommand struct {
+	Count   int           `default:"4000" help:"Invocations of one client."`
+	Clients int           `default:"16" help:"Clients of the throughput run, each with an environment of its own."`
+	For     time.Duration `default:"3s" help:"Length of the throughput run."`
+	Driver  string        `default:"linux" enum:"linux,process" help:"Sandbox driver."`
+}
+
+// Help is shown by `gust bench warm --help`.
+func (benchWarmCommand) Help() string {
+	return `The floor of a warm invocation is a no-op HTTP server, asked by the same client, and the bare runtime loop of bench/floor, added up.`
+}
+
+// Run measures and prints the table.
+func (c benchWarmCommand) Run(ctx context.Context, e *Env) error {
+	command := fmt.Sprintf("gust bench warm --count=%d --clients=%d --for=%s --driver=%s", c.Count, c.Clients, c.For, c.Driver)
+	return e.benchRun(ctx, command, func(subjects []subject) error {
+		t := tabwriter.NewWriter(e.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+		fmt.Fprintf(t, "runtime\tno-op HTTP p50\tbare loop p50\twarm p50\tp99\tratio\t%d clients: calls/s\tms\t\n", c.Clients)
+		for _, s := range subjects {
+			noop, err := noopHTTP(ctx, c.Count)
+			if err != nil {
+				return fmt.Errorf("no-op HTTP: %w", err)
+			}
+			loop, err := floor.Warm(ctx, clock.System{}, s.floor, c.Count, benchEvent)
+			if err != nil {
+				return fmt.Errorf("floor of %s: %w", s.name, err)
+			}
+			warm, rate, err := c.measure(ctx, e, s)
+			if err != nil {
+				return err
+			}
+			base := noop.Median() + median(loop)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.2f\t%.0f\t\t\n", s.name, milliseconds(noop.Median()), milliseconds(median(loop)),
+				milliseconds(warm.Median()), milliseconds(warm.Quantile(0.99)), float64(warm.Median())/float64(base), rate)
+		}
+		return t.Flush()
+	})
+}
+
+func (c benchWarmCommand) measure(ctx context.Context, e *Env, s subject) (warm measure.Times, rate float64, err error) {
+	o, err := e.trialOptions("--driver", c.Driver)
+	if err != nil {
+		return nil, 0, err
+	}
+	err = trial.With(ctx, o, func(server *trial.Server) error {
+		client := server.Client()
+		if err := createMany(ctx, client, s, 1); err != nil {
+			return err
+		}
+		for i := range c.Count + 50 {
+			a, err := client.Invoke(ctx, functionName(0), benchEvent, false)
+			if err != nil {
+				return err
+			}
+			if i >= 50 {
+				warm = append(warm, a.Took)
+			}
+		}
+		rate, err = throughput(ctx, client, c.Clients, c.For)
+		return err
+	})
+	return warm, rate, err
+}
+
+// throughput calls one function from several clients at once and returns the calls per second after a warm-up call each.
+func throughput(ctx context.Context, client *trial.Client, clients int, length time.Duration) (float64, error) {
+	clk := clock.System{}
+	var calls atomic.Int64
+	failed := make(chan error, clients)
+	var ready, running sync.WaitGroup
+	ready.Add(clients)
+	start := make(chan struct{})
+	var end time.Time // set before start is closed
+	for range clients {
+		running.Go(func() {
+			_, err := client.Invoke(ctx, functionName(0), benchEvent, false)
+			ready.Done()
+			<-start
+			for err == nil && clk.Now().Before(end) {
+				if _, err = client.Invoke(ctx, functionName(0), benchEvent, false); err == nil {
+					calls.Add(1)
+				}
+			}
+			if err != nil {
+				failed <- err
+			}
+		})
+	}
+	ready.Wait()
+	began := clk.Now()
+	end = began.Add(length)
+	close(start)
+	running.Wait()
+	close(failed)
+	return float64(calls.Load()) / clk.Now().Sub(began).Seconds(), <-failed
+}
+
+// noopHTTP times a server that does nothing but read the request and answer, over the same kind of connection.
+func noopHTTP(ctx context.Context, n int) (measure.Times, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body) // the client sees what is missing
+	})}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	times, err := trial.Noop(ctx, clock.System{}, "http://"+l.Addr().String(), n, benchEvent)
+	err = errors.Join(err, server.Close())
+	if s := <-served; !errors.Is(s, http.ErrServerClosed) {
+		err = errors.Join(err, s)
+	}
+	return times, err
+}
