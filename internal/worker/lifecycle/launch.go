@@ -17,8 +17,10 @@ import (
 // Addresses inside a sandbox, as Place's listeners have them.
 const (
 	RuntimeAddress = "127.0.0.1:9001"
-	RuntimeSocket  = "@gust-runtime" // abstract; of our own bootstraps
 	APIAddress     = "127.0.0.1:4566"
+	// RuntimeSocket is abstract, of our own bootstraps. It has the greatest length, 108 bytes: Node.js 20 pads shorter
+	// names with NUL bytes and so would not find them (worker/runtimes.SocketName).
+	RuntimeSocket = "@gust-runtime-api.------------------------------------------------------------------------------------------"
 )
 
 // Place is a sandbox that no function has claimed, with its listeners. The listeners close with the sandbox.

@@ -51,6 +51,7 @@ type bootstrapCase struct {
 	noLog  bool     // nothing may be logged
 	exit   int      // status of the process when it ends by itself; -1: it must stay
 	byTCP  bool
+	short  bool   // the socket's name is shorter than SocketName
 	errors string // stderr, a regular expression
 }
 
@@ -106,7 +107,9 @@ func runBootstrapCase(t *testing.T, pack *Pack, c bootstrapCase) {
 	}
 	digest := sha256.Sum256([]byte(dir))
 	socket := fmt.Sprintf("@%x", digest)
-	socket += SocketName[len(socket):] // as long as the real one
+	if !c.short {
+		socket += SocketName[len(socket):] // as long as the real one
+	}
 	ul, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,10 @@ var nodeCases = []bootstrapCase{
 		want:   []string{`response {"a":\[1,2.5,null,true,"ü"\]}`, `response "text"`, `response null`},
 	},
 	{
+		name: "short socket name", handler: "app.handler", short: true, files: js("exports.handler = async (event) => event;"),
+		events: []string{`{"a":1}`}, want: []string{`response {"a":1}`},
+	},
+	{
 		name: "by TCP", handler: "app.handler", byTCP: true, files: js("exports.handler = async (event) => event;"),
 		events: []string{`{"a":1}`}, want: []string{`response {"a":1}`},
 	},

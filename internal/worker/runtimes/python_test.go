@@ -26,6 +26,10 @@ var pythonCases = []bootstrapCase{
 		want: []string{`response {"a": \[1, 2.5, null, true, "x"\]}`, `response "text"`, `response \[1\]`, `response null`},
 	},
 	{
+		name: "short socket name", handler: "app.handler", short: true, files: py("def handler(event, context):", "    return event"),
+		events: []string{`{"a":1}`}, want: []string{`response {"a": 1}`},
+	},
+	{
 		name: "by TCP", handler: "app.handler", byTCP: true, files: py("def handler(event, context):", "    return event"),
 		events: []string{`{"a":1}`}, want: []string{`response {"a": 1}`},
 	},

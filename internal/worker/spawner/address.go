@@ -24,7 +24,7 @@ func parseAddress(network, addr string) (address, error) {
 		return address{tcp: ap}, nil
 	case "unix":
 		name, ok := strings.CutPrefix(addr, "@")
-		if !ok || name == "" || len(name) > 100 || strings.ContainsRune(name, 0) {
+		if !ok || name == "" || len(name) > 107 || strings.ContainsRune(name, 0) {
 			return address{}, fmt.Errorf("unix address %q: want an abstract name, @name", addr)
 		}
 		return address{abstract: name}, nil

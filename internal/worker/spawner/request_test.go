@@ -91,7 +91,7 @@ func TestDecodeRequestRefuses(t *testing.T) {
 		{"a listener on any port", listenJSON("tcp", "127.0.0.1:0")},
 		{"a listener on a path", listenJSON("unix", "/run/x")},
 		{"a listener without a name", listenJSON("unix", "@")},
-		{"a listener with a long name", listenJSON("unix", "@"+strings.Repeat("x", 101))},
+		{"a listener with a long name", listenJSON("unix", "@"+strings.Repeat("x", 108))},
 		{"a listener on udp", listenJSON("udp", "127.0.0.1:53")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

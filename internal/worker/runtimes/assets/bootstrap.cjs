@@ -14,7 +14,8 @@ const { format, types } = require('node:util');
 const BASE = '/2018-06-01/runtime/';
 const major = Number(process.versions.node.split('.')[0]);
 const address = process.env.AWS_LAMBDA_RUNTIME_API || '127.0.0.1:9001';
-const socketName = process.env._GUST_RUNTIME_SOCKET || '';
+// libuv before Node.js 20 cannot name abstract sockets.
+let socketName = major >= 20 ? process.env._GUST_RUNTIME_SOCKET || '' : '';
 delete process.env._GUST_RUNTIME_SOCKET;
 const taskRoot = process.env.LAMBDA_TASK_ROOT || '/var/task';
 const runtimeDir = process.env.LAMBDA_RUNTIME_DIR || '/var/runtime';
@@ -104,15 +105,15 @@ let received = Buffer.alloc(0);
 let waiting = null; // {resolve, reject} of the request that has no answer yet
 
 function connect() {
-  const viaSocket = socketName !== '' && major >= 20; // libuv of older versions cannot name abstract sockets
   const cut = address.lastIndexOf(':');
-  socket = viaSocket
+  socket = socketName
     ? net.connect({ path: socketName.startsWith('@') ? '\0' + socketName.slice(1) : socketName })
     : net.connect({ host: address.slice(0, cut), port: Number(address.slice(cut + 1)), noDelay: true });
   received = Buffer.alloc(0);
   const mine = socket;
   const lost = (e) => {
-    if (socket === mine) socket = null;
+    if (socket !== mine) return;
+    socket = null;
     const w = waiting;
     waiting = null;
     if (w) w.reject(e);
@@ -174,9 +175,23 @@ function takeChunks() {
   }
 }
 
-function request(method, target, body, headers = '') {
+// tryConnect falls back to TCP once: Node.js 20 does not find abstract sockets with names shorter than 108 bytes.
+async function tryConnect() {
+  connect();
+  if (!socketName) return;
+  const first = socket;
+  await new Promise((resolve) => {
+    first.once('connect', resolve);
+    first.once('error', resolve);
+  });
+  if (socket === first) return;
+  socketName = '';
+  connect();
+}
+
+async function request(method, target, body, headers = '') {
+  if (!socket) await tryConnect();
   return new Promise((resolve, reject) => {
-    if (!socket) connect();
     socket.ref();
     waiting = { resolve, reject };
     let text = `${method} ${BASE}${target} HTTP/1.1\r\nHost: ${address}\r\n${headers}`;
