@@ -26,7 +26,7 @@ func testReplay(f *fixture) {
 		read.Add(clients)
 		for c := range clients {
 			all.Go(func() {
-				script := seed + uint64(wave*clients+c)
+				script := seed + uint64(wave*clients+c) //nolint:gosec // not negative
 				var once sync.Once
 				must(t, f.Update(t.Context(), func(tx store.Tx) error {
 					seen := runScript(script, txKeys{tx})

@@ -125,7 +125,7 @@ func powerCut(t *testing.T, seed uint64, rounds int, noSync bool) (total crashRe
 		ctx, cancel := context.WithCancel(t.Context())
 		var acknowledged [crashWriters]atomic.Int64
 		var count atomic.Int64
-		enough, until := make(chan struct{}), int64(200+random.IntN(2000))
+		enough, until := make(chan struct{}), int64(100+random.IntN(700))
 		for w := range crashWriters {
 			acknowledged[w].Store(int64(from[w]))
 		}
