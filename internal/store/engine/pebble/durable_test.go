@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/gustcloud/gust/internal/store"
+	"github.com/gustcloud/gust/internal/store/enginetest"
 )
 
 // diskFS holds back or fails the syncs of files that were made while it does so.
@@ -180,7 +181,7 @@ func TestAppendNumbersSurviveARestart(t *testing.T) {
 // TestHistoryIsBounded: a transaction that lives long neither fills the memory nor misses a conflict.
 func TestHistoryIsBounded(t *testing.T) {
 	t.Parallel()
-	s := mustOpen(t, Options{Ephemeral: true})
+	s := mustOpen(t, Options{Ephemeral: true, Clock: &enginetest.Clock{}}) // on a slow machine it takes long
 	write := func(from, n int) error {
 		return s.Update(t.Context(), func(tx store.Tx) error {
 			for i := range n {
