@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logs
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/gustcloud/gust/internal/store"
+)
+
+const flushInterval = time.Minute
+
+// janitorLoop writes down the bytes that groups hold, ends deletions of streams, and deletes what retention ends.
+func (s *Service) janitorLoop(ctx context.Context) error {
+	for turn := 0; ; turn++ {
+		if turn%janitorMinutes == 0 {
+			if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+				s.Log.ErrorContext(ctx, "sweep of expired log events", "error", err)
+			}
+		}
+		stop := s.Clock.Sleep(ctx, flushInterval) != nil
+		if err := s.flush(context.WithoutCancel(ctx)); err != nil { // once more at the end
+			s.Log.ErrorContext(ctx, "write down the size of log groups", "error", err)
+		}
+		if stop {
+			return nil
+		}
+	}
+}
+
+// flush adds what was appended to the stored sizes.
+func (s *Service) flush(ctx context.Context) error {
+	for group, n := range s.growth.take() {
+		if err := s.Store.Update(ctx, func(tx store.Tx) error { return addBytes(tx, group, n) }); err != nil {
+			s.growth.add(group, n)
+			return err
+		}
+	}
+	return nil
+}
+
+func bytesKey(group uint64) []byte { return sub(group, subBytes) }
+
+func storedBytes(r store.Reader, group uint64) (int64, error) {
+	b, err := r.Get(bytesKey(group))
+	if err != nil || len(b) != 8 {
+		return 0, err
+	}
+	return int64(binary.BigEndian.Uint64(b)), nil
+}
+
+// addBytes changes the stored size; a crash forgets growth, so it may not go below zero. A group without a size is deleted.
+func addBytes(tx store.Tx, group uint64, n int64) error {
+	b, err := tx.Get(bytesKey(group))
+	if err != nil || len(b) != 8 {
+		return err
+	}
+	old := int64(binary.BigEndian.Uint64(b))
+	tx.Set(bytesKey(group), binary.BigEndian.AppendUint64(nil, uint64(max(0, old+n))))
+	return nil
+}
+
+// sweep goes through all groups of all tenants.
+func (s *Service) sweep(ctx context.Context) error {
+	all, err := s.allGroups(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range all {
+		if err := s.sweepGroup(ctx, g); err != nil {
+			return fmt.Errorf("log group %s: %w", g.Name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) allGroups(ctx context.Context) ([]group, error) {
+	var all []group
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		all = nil
+		for it, err := range r.Scan(store.PrefixRange([]byte{store.PrefixName}), store.ScanOptions{}) {
+			if err != nil {
+				return err
+			}
+			if !isGroupKey(it.Key) {
+				continue
+			}
+			g, err := groups.Decode(it.Value)
+			if err != nil {
+				return err
+			}
+			all = append(all, g)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// isGroupKey tells a group's name key from another service's: account, region, service, kind, name.
+func isGroupKey(key []byte) bool {
+	rest := key[1:]
+	var part [4]string
+	for i := range part {
+		var err error
+		if part[i], rest, err = store.CutString(rest); err != nil {
+			return false
+		}
+	}
+	return part[2] == service && part[3] == kindGroup
+}
+
+func (s *Service) sweepGroup(ctx context.Context, g group) error {
+	deleted, live, err := s.streamsOf(ctx, g)
+	if err != nil {
+		return err
+	}
+	for _, id := range deleted {
+		if err := s.purge(ctx, found{group: g.ID, stream: id}); err != nil {
+			return err
+		}
+	}
+	for _, id := range live {
+		end := position{stream: id, time: uint64(max(0, cutoff(s.Clock.Now(), g.Retention)-blockSpan))}
+		rng := store.Range{Lo: indexRange(g.ID, id).Lo, Hi: indexKey(g.ID, end)}
+		if err := s.deleteBlocks(ctx, g.ID, rng, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// streamsOf returns the streams whose deletion has not ended, and those whose events may expire.
+func (s *Service) streamsOf(ctx context.Context, g group) (deleted, live []uint64, err error) {
+	err = s.Store.View(ctx, func(r store.Reader) error {
+		deleted, live = nil, nil
+		list := func(subspace byte, ids *[]uint64) error {
+			prefix := sub(g.ID, subspace)
+			for it, err := range r.Scan(store.PrefixRange(prefix), store.ScanOptions{KeysOnly: true}) {
+				if err != nil {
+					return err
+				}
+				id, _, err := store.CutUint64(it.Key[len(prefix):])
+				if err != nil {
+					return err
+				}
+				*ids = append(*ids, id)
+			}
+			return nil
+		}
+		if err := list(subDeleted, &deleted); err != nil || g.Retention == 0 {
+			return err
+		}
+		return list(subName, &live)
+	})
+	return deleted, live, err
+}
+
+// purge deletes the events of a stream that was deleted.
+func (s *Service) purge(ctx context.Context, f found) error {
+	return s.deleteBlocks(ctx, f.group, indexRange(f.group, f.stream), deletedKey(f.group, f.stream))
+}
+
+// deleteBlocks deletes the blocks whose index entries lie in rng, in bounded transactions, and at last the marker.
+func (s *Service) deleteBlocks(ctx context.Context, group uint64, rng store.Range, marker []byte) error {
+	for more := true; more; {
+		err := s.Store.Update(ctx, func(tx store.Tx) error {
+			n, total := 0, int64(0)
+			for it, err := range tx.Scan(rng, store.ScanOptions{Limit: expiredAtOnce}) {
+				if err != nil {
+					return err
+				}
+				x, err := parseIndex(group, it)
+				if err != nil {
+					return err
+				}
+				for i := range x.chunks {
+					tx.Delete(chunkKey(group, x.at, i))
+				}
+				tx.Delete(indexKey(group, x.at))
+				n, total = n+1, total+x.bytes
+			}
+			if more = n == expiredAtOnce; !more && marker != nil {
+				tx.Delete(marker)
+			}
+			if n == 0 {
+				return nil
+			}
+			return addBytes(tx, group, -total)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
