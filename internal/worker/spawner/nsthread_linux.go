@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,7 +52,7 @@ func (t *nsThread) inNetOf(pid int, fn func() error) error {
 	if err != nil {
 		return fmt.Errorf("open the sandbox's network namespace: %w", err)
 	}
-	defer ns.Close()
+	defer func() { _ = ns.Close() }()
 	return t.in(func() error {
 		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("enter the sandbox's network namespace: %w", err)
@@ -80,7 +81,7 @@ func loopbackUp() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(s)
+	defer func() { _ = unix.Close(s) }()
 	ifr, err := unix.NewIfreq("lo")
 	if err != nil {
 		return err
@@ -104,9 +105,10 @@ func (s *service) listen(b *box, network, addr string) (*os.File, error) {
 }
 
 func (a address) listen() (*os.File, error) {
-	family, to := unix.AF_UNIX, unix.Sockaddr(&unix.SockaddrUnix{Name: "@" + a.abstract})
+	// Package syscall, as x/sys refuses a name that fills sun_path, which Node.js 20 needs.
+	family, to := unix.AF_UNIX, syscall.Sockaddr(&syscall.SockaddrUnix{Name: "@" + a.abstract})
 	if a.tcp.IsValid() {
-		family, to = unix.AF_INET, &unix.SockaddrInet4{Port: int(a.tcp.Port()), Addr: a.tcp.Addr().As4()}
+		family, to = unix.AF_INET, &syscall.SockaddrInet4{Port: int(a.tcp.Port()), Addr: a.tcp.Addr().As4()}
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -114,13 +116,21 @@ func (a address) listen() (*os.File, error) {
 	}
 	f := os.NewFile(uintptr(fd), "listener")
 	if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err == nil {
-		if err = unix.Bind(fd, to); err == nil {
+		if err = syscall.Bind(fd, to); err == nil {
 			err = unix.Listen(fd, 128)
 		}
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	return f, nil
+}
+
+// bind gives a socket its address. The syscall package takes abstract names of the full 108 bytes, x/sys does not.
+func (a address) bind(fd int) error {
+	if a.tcp.IsValid() {
+		return unix.Bind(fd, &unix.SockaddrInet4{Port: int(a.tcp.Port()), Addr: a.tcp.Addr().As4()})
+	}
+	return syscall.Bind(fd, &syscall.SockaddrUnix{Name: "@" + a.abstract})
 }
