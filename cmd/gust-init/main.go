@@ -9,6 +9,7 @@
 package main
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 	"syscall"
@@ -164,16 +165,16 @@ func (p *initProcess) reapOne() {
 	if err != nil || pid <= 0 {
 		return
 	}
-	id := uint32(pid)
+	id := uint32(pid) //nolint:gosec // positive
 	if _, ok := p.started[id]; !ok {
 		return
 	}
 	delete(p.started, id)
 	if ws.Signaled() {
-		p.mustSend(initproto.Exit{PID: id, Signal: uint32(ws.Signal())})
+		p.mustSend(initproto.Exit{PID: id, Signal: uint32(ws.Signal())}) //nolint:gosec // small
 		return
 	}
-	p.mustSend(initproto.Exit{PID: id, Code: uint32(ws.ExitStatus())})
+	p.mustSend(initproto.Exit{PID: id, Code: uint32(ws.ExitStatus())}) //nolint:gosec // 0 to 255
 }
 
 func (p *initProcess) send(m initproto.Message) {
@@ -191,7 +192,7 @@ func (p *initProcess) mustSend(m initproto.Message) {
 
 // fail ends the sandbox. A socket that closed is the ordinary end.
 func fail(step string, err error) {
-	if err == errClosed || err == unix.EPIPE || err == unix.ECONNRESET {
+	if errors.Is(err, errClosed) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 		syscall.Exit(0)
 	}
 	_, _ = syscall.Write(2, []byte("gust-init: "+step+": "+err.Error()+"\n"))
@@ -200,10 +201,7 @@ func fail(step string, err error) {
 
 // errno of err, or EIO when it carries none.
 func errno(err error) uint32 {
-	if s, ok := err.(*stepError); ok {
-		err = s.err
-	}
-	if e, ok := err.(syscall.Errno); ok {
+	if e := syscall.Errno(0); errors.As(err, &e) {
 		return uint32(e)
 	}
 	return uint32(unix.EIO)

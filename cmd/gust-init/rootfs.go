@@ -123,4 +123,6 @@ type stepError struct {
 
 func (e *stepError) Error() string { return e.step + ": " + e.err.Error() }
 
+func (e *stepError) Unwrap() error { return e.err }
+
 func step(name string, err error) error { return &stepError{name, err} }

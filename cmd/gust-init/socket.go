@@ -22,7 +22,7 @@ func receive() (initproto.Message, []int, error) {
 	for {
 		n, oobn, flags, _, err := unix.Recvmsg(socketFD, buf, oob, unix.MSG_CMSG_CLOEXEC)
 		switch {
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
 			return nil, nil, err
@@ -55,7 +55,7 @@ func sendPacket(m initproto.Message) error {
 	p := initproto.Encode(m)
 	for {
 		err := unix.Sendmsg(socketFD, p, nil, nil, unix.MSG_NOSIGNAL)
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

@@ -58,7 +58,7 @@ func (s *starter) loop(ready chan<- error) {
 		return
 	}
 	for r := range s.requests {
-		pid, err := syscall.ForkExec(r.m.Path, r.m.Args, &syscall.ProcAttr{
+		pid, err := syscall.ForkExec(r.m.Path, r.m.Args, &syscall.ProcAttr{ //nolint:gosec // what the server asks for
 			Dir:   r.m.Dir,
 			Env:   r.m.Env,
 			Files: []uintptr{uintptr(s.null), uintptr(r.out), uintptr(r.errOut)},
@@ -71,7 +71,7 @@ func (s *starter) loop(ready chan<- error) {
 func (s *starter) run(m initproto.Start, out, errOut int) (uint32, error) {
 	s.requests <- startRequest{m, out, errOut}
 	r := <-s.results
-	return uint32(r.pid), r.err
+	return uint32(r.pid), r.err //nolint:gosec // a process number
 }
 
 // dropPrivileges changes the calling thread only.

@@ -51,12 +51,12 @@ func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answ
 	if err != nil {
 		return answer{}, nil, err
 	}
-	defer theirs.Close()
+	defer func() { _ = theirs.Close() }()
 	conn, err := packet.New(ours)
 	if err != nil {
 		return answer{}, nil, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	// The three waits below are long and independent: a file system is made, namespaces are made, and (in boot) a process
 	// moves to another control group, which on busy version 1 hosts waits several milliseconds for the kernel's readers.
 	var tmpErr error
@@ -87,7 +87,7 @@ func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answ
 func (s *service) clone(b *box, socket *os.File) error {
 	base := firstID + b.slot*idsEach
 	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: base, Size: idsEach}}
-	pid, err := syscall.ForkExec(s.initPath, []string{"gust-init"}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(s.initPath, []string{"gust-init"}, &syscall.ProcAttr{ //nolint:gosec // our own program
 		// Four schedulers, so that a thread blocked in a system call never makes another one wait for the monitor.
 		Env:   []string{"GOMAXPROCS=4", "GOTRACEBACK=none"},
 		Files: []uintptr{s.null.Fd(), s.null.Fd(), os.Stderr.Fd(), socket.Fd()},

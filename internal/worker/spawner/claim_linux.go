@@ -36,7 +36,7 @@ func (s *service) claim(ctx context.Context, b *box, c claimRequest) (a answer, 
 	if err != nil {
 		return answer{}, nil, err
 	}
-	defer users.Close()
+	defer func() { _ = users.Close() }()
 	for _, m := range []struct{ source, target string }{{c.Code, "/var/task"}, {c.Runtime, "/var/runtime"}, {c.Opt, "/opt"}} {
 		if m.source == "" {
 			continue
@@ -146,7 +146,7 @@ func readOnlyMount(source string, users *os.File) (*os.File, error) {
 	f := os.NewFile(uintptr(fd), source)
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, Propagation: unix.MS_PRIVATE}
 	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("mount_setattr: %w", err)
 	}
 	_ = mapOwners(f, users)
@@ -162,10 +162,10 @@ func (b *box) tmpMount() (*os.File, error) {
 	}
 	users, err := b.users()
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
-	defer users.Close()
+	defer func() { _ = users.Close() }()
 	_ = mapOwners(f, users) // without it /tmp is still writable: its mode is 1777
 	return f, nil
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"sync"
@@ -61,7 +62,7 @@ func Start(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close()
+	defer func() { _ = theirs.Close() }()
 	conn, err := packet.New(ours)
 	if err != nil {
 		return nil, err
@@ -70,12 +71,12 @@ func Start(o Options) (*Client, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	defer program.Close()
+	defer func() { _ = program.Close() }()
 	said, stderr, err := os.Pipe()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make a pipe: %w", err), conn.Close())
 	}
-	defer stderr.Close()
+	defer func() { _ = stderr.Close() }()
 	cmd := exec.Command(o.Executable, "spawner", "--run-dir", o.RunDir) //nolint:gosec,noctx // our own program; it ends with the socket
 	cmd.Args[0] = "gust"
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -96,18 +97,17 @@ func Start(o Options) (*Client, error) {
 // Done is closed when the spawner has gone, and every sandbox with it.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Close makes the spawner end every sandbox and waits for it.
+// Close makes the spawner end every sandbox and waits for it. A death that calls have reported already is no error.
 func (c *Client) Close() error {
 	c.mu.Lock()
-	gone := c.gone
+	reported := c.gone != nil
 	c.mu.Unlock()
-	// Half-closing would do; closing also ends receive, whose last act is to wait for the process.
-	err := c.conn.Close()
-	c.work.Wait()
-	if gone != nil {
-		return nil // its death was reported already
+	err := c.conn.Close() // ends receive, whose last act is to wait for the process
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
 	}
-	if c.cmd.ProcessState != nil && !c.cmd.ProcessState.Success() {
+	c.work.Wait()
+	if !reported && c.cmd.ProcessState != nil && !c.cmd.ProcessState.Success() {
 		return errors.Join(err, fmt.Errorf("the spawner ended with %s", c.cmd.ProcessState))
 	}
 	return err
@@ -255,7 +255,7 @@ func (c *Client) deliver(w *call, r reply) {
 
 // relay logs what the spawner and the inits say: something went wrong.
 func (c *Client) relay(said *os.File) {
-	defer said.Close()
+	defer func() { _ = said.Close() }()
 	lines := bufio.NewScanner(said)
 	for lines.Scan() {
 		c.log.Warn("spawner", "said", lines.Text())

@@ -54,7 +54,7 @@ func run(ctx context.Context, runDir string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	s, err := open(ctx, runDir)
 	if err != nil {
 		// The first request learns why there is no spawner.
@@ -110,13 +110,13 @@ func instance(runDir string) (string, *os.File, error) {
 	if err := os.MkdirAll(runDir, 0o700); err != nil {
 		return "", nil, fmt.Errorf("make the run directory: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(runDir, "instance"), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(runDir, "instance"), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the server's own directory
 	if err != nil {
 		return "", nil, fmt.Errorf("open the run directory's lock: %w", err)
 	}
 	name, err := lockedName(f)
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return "", nil, fmt.Errorf("name the spawner of %s: %w", runDir, err)
 	}
 	return name, f, nil

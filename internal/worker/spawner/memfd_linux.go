@@ -21,7 +21,7 @@ func initFile(program []byte) (*os.File, error) {
 			unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("fill a memory file: %w", err)
 	}
 	return f, nil

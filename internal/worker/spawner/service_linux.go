@@ -182,6 +182,7 @@ func (s *service) dispatch(ctx context.Context, r request, b *box) (answer, []*o
 		return answer{}, nil, s.dropTmp(r.ID)
 	case opClose:
 		return answer{}, nil, s.closeBox(ctx, b)
+	default:
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

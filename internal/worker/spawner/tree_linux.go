@@ -42,7 +42,7 @@ var treeLinks = map[string]string{
 	"etc/mtab": "/proc/self/mounts",
 }
 
-var treeFiles = map[string]string{
+var treeFiles = map[string]string{ //nolint:gosec // no passwords
 	"etc/passwd":        "root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n",
 	"etc/group":         "root:x:0:\nsbx_user1051:x:990:\n",
 	"etc/hosts":         "127.0.0.1 localhost localhost.localdomain aws.gust.internal\n",
@@ -114,7 +114,7 @@ func buildTree(dir string, binds []sandbox.Bind) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	for _, name := range treeDevices {
 		if err := bind(root, "/dev/"+name, "dev/"+name, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC); err != nil {
 			return err
@@ -149,7 +149,7 @@ func bind(root *os.Root, source, target string, flags uint64) error {
 	if err != nil {
 		return fmt.Errorf("open_tree: %w", err)
 	}
-	defer unix.Close(mount)
+	defer func() { _ = unix.Close(mount) }()
 	if err := unix.MountSetattr(mount, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{
 		Attr_set: flags, Propagation: unix.MS_PRIVATE,
 	}); err != nil {
@@ -159,14 +159,14 @@ func bind(root *os.Root, source, target string, flags uint64) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(rootFD)
+	defer func() { _ = unix.Close(rootFD) }()
 	at, err := unix.Openat2(rootFD, target, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
 	})
 	if err != nil {
 		return fmt.Errorf("open the target: %w", err)
 	}
-	defer unix.Close(at)
+	defer func() { _ = unix.Close(at) }()
 	if err := unix.MoveMount(mount, "", at, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH); err != nil {
 		return fmt.Errorf("move_mount: %w", err)
 	}

@@ -52,19 +52,22 @@ func run(m *testing.M) int {
 }
 
 // newDriver starts a driver whose spawner is this test's executable. The caller closes it.
-func newDriver(t testing.TB, runDir string) *linux.Driver {
-	t.Helper()
-	hosttest.Root(t)
-	d, err := linux.New(t.Context(), linux.Deps{
-		Init: initProgram, RunDir: runDir, IDs: ids.System(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+func newDriver(tb testing.TB, runDir string) *linux.Driver {
+	tb.Helper()
+	hosttest.Root(tb)
+	d, err := linux.New(tb.Context(), linux.Deps{
+		Init: initProgram, RunDir: runDir, IDs: ids.System(), Log: slog.New(slog.NewTextHandler(tb.Output(), nil)),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return d
 }
 
 func TestDriverPassesTheSuite(t *testing.T) {
-	sandboxtest.Run(t, func(t *testing.T) sandbox.Driver { return newDriver(t, t.TempDir()) },
+	sandboxtest.Run(t, func(t *testing.T) sandbox.Driver {
+		t.Helper()
+		return newDriver(t, t.TempDir())
+	},
 		sandboxtest.Features{TakeTmp: true, ReadOnly: true, Measured: true})
 }

@@ -69,7 +69,7 @@ func (b *box) Listen(ctx context.Context, network, address string) (net.Listener
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s inside %s: %w", address, b.id, err)
 	}
-	defer f.Close() // FileListener duplicates it
+	defer func() { _ = f.Close() }() // FileListener duplicates it
 	l, err := net.FileListener(f)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s inside %s: %w", address, b.id, err)

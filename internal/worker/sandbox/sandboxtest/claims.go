@@ -33,7 +33,7 @@ func (s *suite) listeners(t *testing.T) {
 			if _, err := c.Write([]byte("hello from outside")); err != nil {
 				t.Error(err)
 			}
-			c.Close()
+			_ = c.Close()
 			if got := p.line(t); got != "ok hello from outside" {
 				t.Errorf("got %q", got)
 			}
@@ -45,7 +45,7 @@ func (s *suite) listeners(t *testing.T) {
 		}
 		for _, l := range ls {
 			if c, err := l.Accept(); err == nil {
-				c.Close()
+				_ = c.Close()
 				t.Errorf("%s still accepts", l.Addr())
 			}
 		}
@@ -187,7 +187,7 @@ func (s *suite) closing(t *testing.T) {
 			t.Error("Claim worked")
 		}
 		if l, err := b.Listen(t.Context(), "tcp", "127.0.0.1:9001"); err == nil {
-			l.Close()
+			_ = l.Close()
 			t.Error("Listen worked")
 		}
 	})

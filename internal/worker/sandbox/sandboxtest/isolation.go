@@ -53,10 +53,12 @@ func (s *suite) isolation(t *testing.T) {
 }
 
 func (s *suite) attempts(t *testing.T) []attempt {
+	t.Helper()
 	secret := filepath.Join(MustDir(t, "secret", "of the host"), "secret")
 	victim := s.victim(t)
-	host := serve(t, must1(t)(net.Listen("tcp", "127.0.0.1:0")))
-	abstract := serve(t, must1(t)(net.Listen("unix", "@gust-sandboxtest-"+strconv.Itoa(os.Getpid()))))
+	var hostNet net.ListenConfig
+	host := serve(t, must1(t)(hostNet.Listen(t.Context(), "tcp", "127.0.0.1:0")))
+	abstract := serve(t, must1(t)(hostNet.Listen(t.Context(), "unix", "@gust-sandboxtest-"+strconv.Itoa(os.Getpid()))))
 	other := s.claimed(t)
 	neighbour := serve(t, must1(t)(other.Listen(t.Context(), "tcp", "127.0.0.1:9001")))
 	neighbourUnix := serve(t, must1(t)(other.Listen(t.Context(), "unix", "@gust-neighbour")))

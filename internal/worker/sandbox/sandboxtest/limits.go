@@ -107,6 +107,7 @@ func (s *suite) limits(t *testing.T) {
 }
 
 func (s *suite) memoryLimit(t *testing.T) {
+	t.Helper()
 	c := s.claim()
 	c.MemoryMB = 64
 	b := s.parked(t)
@@ -129,6 +130,7 @@ func (s *suite) memoryLimit(t *testing.T) {
 }
 
 func (s *suite) cpuLimit(t *testing.T) {
+	t.Helper()
 	c := s.claim()
 	c.CPU = 0.25
 	b := s.parked(t)
@@ -141,6 +143,7 @@ func (s *suite) cpuLimit(t *testing.T) {
 }
 
 func (s *suite) pidLimit(t *testing.T) {
+	t.Helper()
 	c := s.claim()
 	c.PIDs = 40
 	b := s.parked(t)
@@ -156,6 +159,7 @@ func (s *suite) pidLimit(t *testing.T) {
 }
 
 func (s *suite) tmpLimit(t *testing.T) {
+	t.Helper()
 	for _, mb := range []int{64, 100} { // the template's, and another one
 		c := s.claim()
 		c.EphemeralMB = mb
@@ -176,6 +180,7 @@ func (s *suite) tmpLimit(t *testing.T) {
 }
 
 func (s *suite) fileLimit(t *testing.T) {
+	t.Helper()
 	c := s.claim()
 	c.Files = 64
 	b := s.parked(t)

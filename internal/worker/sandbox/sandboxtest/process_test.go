@@ -17,6 +17,7 @@ import (
 // The driver without isolation passes too: there each attempt to get out succeeds, so the suite can fail.
 func TestProcessDriverPassesTheSuite(t *testing.T) {
 	sandboxtest.Run(t, func(t *testing.T) sandbox.Driver {
+		t.Helper()
 		return process.New(process.Deps{Dir: t.TempDir(), IDs: ids.System(), Clock: clock.System{}})
 	}, sandboxtest.Features{TakeTmp: true})
 }

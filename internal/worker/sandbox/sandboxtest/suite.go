@@ -44,6 +44,7 @@ type suite struct {
 
 // Run runs the suite. newDriver returns a driver that the suite closes.
 func Run(t *testing.T, newDriver func(t *testing.T) sandbox.Driver, f Features) {
+	t.Helper()
 	s := &suite{features: f, code: MustPayload(t), driver: newDriver(t)}
 	t.Cleanup(func() {
 		if err := s.driver.Close(); err != nil {
@@ -64,23 +65,23 @@ func Run(t *testing.T, newDriver func(t *testing.T) sandbox.Driver, f Features) 
 }
 
 // MustPayload builds the static program that runs inside and returns its directory.
-func MustPayload(t testing.TB) string {
-	t.Helper()
-	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "payload"), //nolint:gosec // a test
+func MustPayload(tb testing.TB) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	build := exec.CommandContext(tb.Context(), "go", "build", "-o", filepath.Join(dir, "payload"), //nolint:gosec // a test
 		"github.com/gustcloud/gust/internal/worker/sandbox/sandboxtest/testdata/payload")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the payload: %v\n%s", err, out)
+		tb.Fatalf("build the payload: %v\n%s", err, out)
 	}
 	for name, mode := range map[string]os.FileMode{"not-executable": 0o644, "not-a-program": 0o755} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("nothing that runs\n"), mode); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	for d := dir; strings.HasPrefix(d, os.TempDir()+"/"); d = filepath.Dir(d) { // the process driver's users read it too
 		if err := os.Chmod(d, 0o755); err != nil { //nolint:gosec // a test
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return dir
@@ -140,10 +141,10 @@ func startCommand(t *testing.T, b sandbox.Sandbox, c sandbox.Command) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { r.Close() })
+	t.Cleanup(func() { _ = r.Close() })
 	c.Stdout, c.Stderr = w, w
 	p, err := b.Start(t.Context(), c)
-	w.Close()
+	_ = w.Close()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,14 +35,14 @@ func Pair() (a, b *os.File, err error) {
 
 // New takes f over: it is closed in any case.
 func New(f *os.File) (*Conn, error) {
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	c, err := net.FileConn(f)
 	if err != nil {
 		return nil, fmt.Errorf("use a socket: %w", err)
 	}
 	u, ok := c.(*net.UnixConn)
 	if !ok {
-		c.Close()
+		_ = c.Close()
 		return nil, fmt.Errorf("use a socket: %s is not a unix socket", c.LocalAddr().Network())
 	}
 	return &Conn{u}, nil
