@@ -11,6 +11,7 @@ import (
 	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/invoke"
 	"github.com/gustcloud/gust/internal/worker/output"
+	"github.com/gustcloud/gust/internal/worker/runtimes"
 	"github.com/gustcloud/gust/internal/worker/sandbox"
 )
 
@@ -19,8 +20,8 @@ const (
 	RuntimeAddress = "127.0.0.1:9001"
 	APIAddress     = "127.0.0.1:4566"
 	// RuntimeSocket is abstract, of our own bootstraps. It has the greatest length, 108 bytes: Node.js 20 pads shorter
-	// names with NUL bytes and so would not find them (worker/runtimes.SocketName).
-	RuntimeSocket = "@gust-runtime-api.------------------------------------------------------------------------------------------"
+	// names with NUL bytes and so would not find them.
+	RuntimeSocket = runtimes.SocketName
 )
 
 // Place is a sandbox that no function has claimed, with its listeners. The listeners close with the sandbox.

@@ -15,6 +15,7 @@ import (
 )
 
 const (
+	sunPath    = 108  // bytes of a unix socket's address
 	rssUnit    = 1024 // bytes of a unit of ru_maxrss
 	clockTicks = 100  // USER_HZ, fixed in the kernel's interface to user space
 	stopPoll   = 100 * time.Microsecond
@@ -23,7 +24,15 @@ const (
 	statCSTime = 14
 )
 
-func (b *box) socketName(name string) string { return "@gust-" + b.id + "-" + name }
+// socketName puts the sandbox's id into an abstract name and keeps its length: Node.js 20 finds only names of the full
+// 108 bytes.
+func (b *box) socketName(name string) string {
+	prefix := "@gust-" + b.id + "-"
+	if len(prefix)+len(name) <= sunPath {
+		return prefix + name
+	}
+	return prefix + name[len(prefix)+len(name)-sunPath:]
+}
 
 // awaitStop returns when the process is stopped or has ended.
 func (b *box) awaitStop(ctx context.Context, pid int) error {
@@ -57,7 +66,8 @@ func readStat(pid int) ([][]byte, error) {
 }
 
 // Stats adds up the processes that Start made and the children they waited for. The memory peak is the largest
-// resident set of one of them: it counts shared libraries, and not several processes at once.
+// resident set of one that lives: it counts shared libraries, and not several processes at once. Of an ended one it is
+// unknown: ru_maxrss begins with what the server held when it forked.
 func (b *box) Stats() (sandbox.Stats, error) {
 	b.mu.Lock()
 	procs, closed := b.procs, b.closed
@@ -65,20 +75,18 @@ func (b *box) Stats() (sandbox.Stats, error) {
 	if closed {
 		return sandbox.Stats{}, sandbox.ErrClosed
 	}
-	st := sandbox.Stats{OOMKills: -1}
+	st := sandbox.Stats{OOMKills: -1, MemoryPeak: -1}
 	for _, p := range procs {
 		p.mu.Lock()
-		ended, cpu, rss := p.ended, p.cpu, p.maxRSS
+		ended, cpu := p.ended, p.cpu
 		p.mu.Unlock()
 		if !ended {
 			st.PIDs++
-			cpu, rss = liveUsage(p.pid)
+			var peak int64
+			cpu, peak = liveUsage(p.pid)
+			st.MemoryPeak = max(st.MemoryPeak, peak)
 		}
 		st.CPU += cpu
-		st.MemoryPeak = max(st.MemoryPeak, rss)
-	}
-	if st.MemoryPeak == 0 {
-		st.MemoryPeak = -1 // none started, or one is ending just now: the kernel has dropped its numbers already
 	}
 	return st, nil
 }
@@ -94,13 +102,13 @@ func liveUsage(pid int) (cpu time.Duration, peak int64) {
 	}
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
-		return cpu, 0
+		return cpu, -1
 	}
 	_, rest, _ := bytes.Cut(data, []byte("VmHWM:"))
 	line, _, _ := bytes.Cut(rest, []byte("kB"))
 	kb, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
 	if err != nil {
-		return cpu, 0
+		return cpu, -1 // it is ending: the kernel has dropped its memory and the numbers
 	}
 	return cpu, kb << 10
 }

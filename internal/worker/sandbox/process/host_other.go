@@ -11,8 +11,6 @@ import (
 	"github.com/gustcloud/gust/internal/worker/sandbox"
 )
 
-const rssUnit = 1 // bytes of a unit of ru_maxrss (Darwin)
-
 func (b *box) socketName(name string) string { return filepath.Join(b.root, "run", name) }
 
 // awaitStop trusts the signal: there is no /proc to look at.
@@ -30,7 +28,6 @@ func (b *box) Stats() (sandbox.Stats, error) {
 		p.mu.Lock()
 		if p.ended {
 			st.CPU += p.cpu
-			st.MemoryPeak = max(st.MemoryPeak, p.maxRSS)
 		}
 		p.mu.Unlock()
 	}

@@ -18,11 +18,10 @@ type proc struct {
 	pid  int // also its process group
 	done chan struct{}
 
-	mu     sync.Mutex // held while a signal is sent, so that the pid cannot be another process's
-	ended  bool
-	exit   sandbox.Exit
-	cpu    time.Duration // after the end
-	maxRSS int64         // bytes, after the end
+	mu    sync.Mutex // held while a signal is sent, so that the pid cannot be another process's
+	ended bool
+	exit  sandbox.Exit
+	cpu   time.Duration // after the end
 }
 
 func (p *proc) wait() {
@@ -36,9 +35,6 @@ func (p *proc) wait() {
 		p.exit.Code = state.ExitCode()
 		if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 			p.exit = sandbox.Exit{Code: -1, Signal: ws.Signal()}
-		}
-		if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
-			p.maxRSS = int64(ru.Maxrss) * rssUnit
 		}
 	} else if err != nil {
 		p.exit.Code = -1

@@ -141,8 +141,11 @@ func (b *box) Start(ctx context.Context, c sandbox.Command) (sandbox.Process, er
 	return p, nil
 }
 
-// hostPath translates a path that a Bind of the template would show.
+// hostPath translates a path that only a Bind of the template would show: what the host has is used as it is.
 func (b *box) hostPath(path string) string {
+	if _, err := os.Lstat(path); err == nil {
+		return path
+	}
 	for _, bind := range b.template.Binds {
 		if path == bind.Target {
 			return bind.Source
