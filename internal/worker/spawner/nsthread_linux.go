@@ -126,11 +126,3 @@ func (a address) listen() (*os.File, error) {
 	}
 	return f, nil
 }
-
-// bind gives a socket its address. The syscall package takes abstract names of the full 108 bytes, x/sys does not.
-func (a address) bind(fd int) error {
-	if a.tcp.IsValid() {
-		return unix.Bind(fd, &unix.SockaddrInet4{Port: int(a.tcp.Port()), Addr: a.tcp.Addr().As4()})
-	}
-	return syscall.Bind(fd, &syscall.SockaddrUnix{Name: "@" + a.abstract})
-}
