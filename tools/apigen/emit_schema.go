@@ -323,6 +323,9 @@ func (s *service) operationEntry(w *writer, op operation) {
 	if n := s.overlay.Operations[op.name].MaxBody; n > 0 {
 		a.add("MaxBody", fmt.Sprint(n))
 	}
+	if t := s.overlay.Operations[op.name].OutputMediaType; t != "" {
+		a.text("OutputMediaType", t)
+	}
 	if len(d.Errors) > 0 {
 		names := make([]string, 0, len(d.Errors))
 		for _, e := range d.Errors {

@@ -47,6 +47,8 @@ type overlay struct {
 type overlayOperation struct {
 	Comment string `json:"//"`
 	MaxBody int64  `json:"maxBody"` // bytes
+	// OutputMediaType is the Content-Type of an output that is a blob payload.
+	OutputMediaType string `json:"outputMediaType"`
 }
 
 type overlayError struct {
