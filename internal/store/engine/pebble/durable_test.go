@@ -3,10 +3,12 @@
 package pebble
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -21,12 +23,13 @@ type diskFS struct {
 	mu   sync.Mutex
 	gate chan struct{} // syncs wait until it is closed
 	err  error         // of syncs
+	full error         // of writes
 }
 
-func (d *diskFS) set(gate chan struct{}, err error) {
+func (d *diskFS) set(gate chan struct{}, err, full error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.gate, d.err = gate, err
+	d.gate, d.err, d.full = gate, err, full
 }
 
 func (d *diskFS) sync(fn func() error) error {
@@ -52,6 +55,16 @@ type diskFile struct {
 	disk *diskFS
 }
 
+func (f diskFile) Write(b []byte) (int, error) {
+	f.disk.mu.Lock()
+	err := f.disk.full
+	f.disk.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	return f.File.Write(b)
+}
+
 func (f diskFile) Sync() error     { return f.disk.sync(f.File.Sync) }
 func (f diskFile) SyncData() error { return f.disk.sync(f.File.SyncData) }
 
@@ -62,7 +75,7 @@ func TestNothingIsSeenBeforeItIsDurable(t *testing.T) {
 	disk := &diskFS{FS: vfs.NewMem()}
 	s := mustOpen(t, Options{Dir: "/store", FS: disk})
 	gate := make(chan struct{})
-	disk.set(gate, nil)
+	disk.set(gate, nil, nil)
 	written := make(chan error, 1)
 	go func() {
 		written <- s.Update(t.Context(), func(tx store.Tx) error { tx.Set([]byte("a"), []byte("1")); return nil })
@@ -114,33 +127,42 @@ func TestNothingIsSeenBeforeItIsDurable(t *testing.T) {
 	}
 }
 
-// TestFailedDisk: a commit whose sync fails has an unknown outcome, its hooks do not run, and the store stops.
+// TestFailedDisk: a commit that does not reach the disk has an unknown outcome, its hooks do not run, and the store
+// stops, with an error that names the cause.
 func TestFailedDisk(t *testing.T) {
 	t.Parallel()
-	disk := &diskFS{FS: vfs.NewMem()}
-	s := mustOpen(t, Options{Dir: "/store", FS: disk})
-	broken, ran := errors.New("input/output error"), false
-	disk.set(nil, broken)
-	set := func(tx store.Tx) error {
-		tx.Set([]byte("a"), nil)
-		tx.OnCommit(func() { ran = true })
-		return nil
-	}
-	if err := s.Update(t.Context(), set); !errors.Is(err, store.ErrUnknownOutcome) || !errors.Is(err, broken) {
-		t.Errorf("update: %v, want ErrUnknownOutcome and the cause", err)
-	}
-	for name, err := range map[string]error{
-		"Update": s.Update(t.Context(), set),
-		"View":   s.View(t.Context(), func(store.Reader) error { return nil }),
-		"Err":    s.Err(),
-		"Close":  s.Close(),
-	} {
-		if !errors.Is(err, broken) {
-			t.Errorf("%s after the failure: %v", name, err)
-		}
-	}
-	if ran {
-		t.Error("the hook of a commit with an unknown outcome ran")
+	for _, tt := range []struct {
+		name       string
+		sync, full error
+	}{{"sync fails", syscall.EIO, nil}, {"disk is full", nil, syscall.ENOSPC}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			disk := &diskFS{FS: vfs.NewMem()}
+			s := mustOpen(t, Options{Dir: "/store", FS: disk})
+			cause, ran := cmp.Or(tt.sync, tt.full), false
+			disk.set(nil, tt.sync, tt.full)
+			set := func(tx store.Tx) error {
+				tx.Set([]byte("a"), nil)
+				tx.OnCommit(func() { ran = true })
+				return nil
+			}
+			if err := s.Update(t.Context(), set); !errors.Is(err, store.ErrUnknownOutcome) || !errors.Is(err, cause) {
+				t.Errorf("update: %v, want ErrUnknownOutcome and the cause", err)
+			}
+			for name, err := range map[string]error{
+				"Update": s.Update(t.Context(), set),
+				"View":   s.View(t.Context(), func(store.Reader) error { return nil }),
+				"Err":    s.Err(),
+				"Close":  s.Close(),
+			} {
+				if !errors.Is(err, cause) {
+					t.Errorf("%s after the failure: %v", name, err)
+				}
+			}
+			if ran {
+				t.Error("the hook of a commit with an unknown outcome ran")
+			}
+		})
 	}
 }
 
