@@ -122,27 +122,54 @@ func TestDevelopmentAuthentication(t *testing.T) {
 		want   access.Identity
 		code   string
 	}{
-		{"any key", &sigv4.Keys{AccessKeyID: "test"}, "eu-west-1", now,
-			access.Identity{Principal: access.Root("000000000000"), AccessKeyID: "test", Region: "eu-west-1", Service: "sts"}, ""},
-		{"key is an account", &sigv4.Keys{AccessKeyID: "123456789012"}, "us-east-1", now,
-			access.Identity{Principal: access.Root("123456789012"), AccessKeyID: "123456789012", Region: "us-east-1", Service: "sts"}, ""},
-		{"13 digits are no account", &sigv4.Keys{AccessKeyID: "1234567890123"}, "us-east-1", now,
-			access.Identity{Principal: access.Root("000000000000"), AccessKeyID: "1234567890123", Region: "us-east-1", Service: "sts"}, ""},
-		{"global region", &sigv4.Keys{AccessKeyID: "AKIA"}, "aws-global", now,
-			access.Identity{Principal: access.Root("000000000000"), AccessKeyID: "AKIA", Region: "us-east-1", Service: "sts"}, ""},
-		{"unsigned", nil, "", now,
-			access.Identity{Principal: access.Root("000000000000"), Region: "us-east-1"}, ""},
-		{"our session", &sigv4.Keys{AccessKeyID: c.AccessKeyID, SessionToken: c.SessionToken}, "us-east-1", now,
+		{
+			"any key", &sigv4.Keys{AccessKeyID: "test"}, "eu-west-1", now,
+			access.Identity{Principal: access.Root("000000000000"), AccessKeyID: "test", Region: "eu-west-1", Service: "sts"},
+			"",
+		},
+		{
+			"key is an account", &sigv4.Keys{AccessKeyID: "123456789012"}, "us-east-1", now,
+			access.Identity{Principal: access.Root("123456789012"), AccessKeyID: "123456789012", Region: "us-east-1", Service: "sts"},
+			"",
+		},
+		{
+			"13 digits are no account", &sigv4.Keys{AccessKeyID: "1234567890123"}, "us-east-1", now,
+			access.Identity{Principal: access.Root("000000000000"), AccessKeyID: "1234567890123", Region: "us-east-1", Service: "sts"},
+			"",
+		},
+		{
+			"global region", &sigv4.Keys{AccessKeyID: "AKIA"}, "aws-global", now,
+			access.Identity{Principal: access.Root("000000000000"), AccessKeyID: "AKIA", Region: "us-east-1", Service: "sts"},
+			"",
+		},
+		{
+			"unsigned", nil, "", now,
+			access.Identity{Principal: access.Root("000000000000"), Region: "us-east-1"},
+			"",
+		},
+		{
+			"our session", &sigv4.Keys{AccessKeyID: c.AccessKeyID, SessionToken: c.SessionToken}, "us-east-1", now,
 			access.Identity{Principal: access.Principal{
 				ARN:     "arn:aws:sts::123456789012:assumed-role/Deployer/ci-42",
 				Account: "123456789012", UserID: "AROAABCDEFGHIJKLMNOPQ:ci-42",
-			}, AccessKeyID: c.AccessKeyID, Region: "us-east-1", Service: "sts"}, ""},
-		{"our session, expired", &sigv4.Keys{AccessKeyID: c.AccessKeyID, SessionToken: c.SessionToken}, "us-east-1", now.Add(2 * time.Hour),
-			access.Identity{}, "ExpiredTokenException"},
-		{"our session, altered", &sigv4.Keys{AccessKeyID: c.AccessKeyID, SessionToken: c.SessionToken + "x"}, "us-east-1", now,
-			access.Identity{}, "UnrecognizedClientException"},
-		{"a session of AWS", &sigv4.Keys{AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SessionToken: "IQoJb3JpZ2luX2VjE"}, "us-east-1", now,
-			access.Identity{Principal: access.Root("000000000000"), AccessKeyID: "ASIAIOSFODNN7EXAMPLE", Region: "us-east-1", Service: "sts"}, ""},
+			}, AccessKeyID: c.AccessKeyID, Region: "us-east-1", Service: "sts"},
+			"",
+		},
+		{
+			"our session, expired", &sigv4.Keys{AccessKeyID: c.AccessKeyID, SessionToken: c.SessionToken}, "us-east-1", now.Add(2 * time.Hour),
+			access.Identity{},
+			"ExpiredTokenException",
+		},
+		{
+			"our session, altered", &sigv4.Keys{AccessKeyID: c.AccessKeyID, SessionToken: c.SessionToken + "x"}, "us-east-1", now,
+			access.Identity{},
+			"UnrecognizedClientException",
+		},
+		{
+			"a session of AWS", &sigv4.Keys{AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SessionToken: "IQoJb3JpZ2luX2VjE"}, "us-east-1", now,
+			access.Identity{Principal: access.Root("000000000000"), AccessKeyID: "ASIAIOSFODNN7EXAMPLE", Region: "us-east-1", Service: "sts"},
+			"",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -105,8 +105,10 @@ func TestEveryFlagHasAnEnvironmentVariableAndHelp(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
-	for name := range map[string]bool{"config": true, "data": true, "ephemeral": true, "listen": true, "log-level": true,
-		"log-format": true, "driver": true, "pool-size": true, "idle-timeout": true, "allow-origin": true, "domain": true} {
+	for name := range map[string]bool{
+		"config": true, "data": true, "ephemeral": true, "listen": true, "log-level": true,
+		"log-format": true, "driver": true, "pool-size": true, "idle-timeout": true, "allow-origin": true, "domain": true,
+	} {
 		variable := "$GUST_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 		if !strings.Contains(out, "--"+name) || !strings.Contains(out, variable) {
 			t.Errorf("help lacks --%s or %s:\n%s", name, variable, out)

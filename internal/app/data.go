@@ -50,7 +50,7 @@ func openData(c Config) (_ *dataDir, err error) {
 		return nil, &setupError{fmt.Errorf("lock the data directory: %w", err), "Choose another one with --data DIR."}
 	}
 	if err := syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		owner, _ := io.ReadAll(io.LimitReader(d.lock, 32)) //nolint:errcheck // only to be helpful
+		owner, _ := io.ReadAll(io.LimitReader(d.lock, 32)) // only to be helpful
 		_ = d.lock.Close()
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock %s: %w", name, err)

@@ -76,8 +76,7 @@ func Main[S any](ctx context.Context, e Env, serve S) (code int) {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(e.Stderr, "gust: %v\n", err)
-		fmt.Fprintln(e.Stderr, `Run "gust --help" or "gust COMMAND --help" for how it is used.`)
+		e.complain("gust: %v\n%s\n", err, `Run "gust --help" or "gust COMMAND --help" for how it is used.`)
 		return exitUsage
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
@@ -100,9 +99,12 @@ func newParser(e Env, tree any) (*kong.Kong, error) {
 
 // fail prints an error and what to do about it.
 func (e *Env) fail(err error) int {
-	fmt.Fprintf(e.Stderr, "gust: %v\n", err)
+	e.complain("gust: %v\n", err)
 	if h := Hinter(nil); errors.As(err, &h) {
-		fmt.Fprintf(e.Stderr, "  %s\n", h.Hint())
+		e.complain("  %s\n", h.Hint())
 	}
 	return exitFailure
 }
+
+// complain writes to the standard error output; where that is closed nobody is left to tell.
+func (e *Env) complain(format string, args ...any) { _, _ = fmt.Fprintf(e.Stderr, format, args...) }

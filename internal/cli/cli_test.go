@@ -82,13 +82,13 @@ func TestBashCompletes(t *testing.T) {
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tests := []struct{ words, want string }{
-		{"gust ''", "serve doctor runtime completion version --help"},
-		{"gust co", "completion"},
-		{"gust serve --", "--data --fail --help"},
-		{"gust runtime ''", "list --help"},
-		{"gust runtime list --j", "--json"},
-		{"gust completion ''", "bash zsh fish --help"},
+	tests := []struct{ words, want, not string }{
+		{"gust ''", "serve doctor runtime completion version --help", "list"},
+		{"gust co", "completion", "serve"},
+		{"gust serve --", "--data --fail --help", "serve"},
+		{"gust runtime ''", "list --help", "serve"},
+		{"gust runtime list --j", "--json", "--help"},
+		{"gust completion ''", "bash zsh fish --help", "completion"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.words, func(t *testing.T) {
@@ -103,8 +103,8 @@ func TestBashCompletes(t *testing.T) {
 					t.Errorf("offers %v, not %s", got, want)
 				}
 			}
-			if len(got) != len(strings.Fields(tt.want)) {
-				t.Errorf("offers %v, want %s", got, tt.want)
+			if contains(got, tt.not) {
+				t.Errorf("offers %v, which fit nothing", got)
 			}
 		})
 	}

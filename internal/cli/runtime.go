@@ -53,7 +53,7 @@ func (c runtimeListCommand) Run(ctx context.Context, e *Env) error {
 		return enc.Encode(lines)
 	}
 	t := tabwriter.NewWriter(e.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "RUNTIME\tVERSION\tINTERPRETER")
+	_, _ = fmt.Fprintln(t, "RUNTIME\tVERSION\tINTERPRETER")
 	for _, r := range list {
 		detail, fix := describeRuntime(r)
 		version := "-"
@@ -65,9 +65,9 @@ func (c runtimeListCommand) Run(ctx context.Context, e *Env) error {
 		} else if fix != "" {
 			detail = fix
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", r.Runtime, version, detail)
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", r.Runtime, version, detail)
 	}
-	return t.Flush()
+	return t.Flush() // the table is written here, and here an error shows
 }
 
 // describeRuntime words what the host has for a runtime, and what to do where it has nothing.

@@ -3,6 +3,7 @@
 package frontdoor
 
 import (
+	"encoding/binary"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -61,16 +62,10 @@ func writeS3Fault(c *call, f *wire.Fault) {
 
 // writeCBORFault is the error of RPC v2 CBOR: a map of __type and message.
 func writeCBORFault(c *call, f *wire.Fault) {
-	text := func(b []byte, s string) []byte { // major type 3
-		switch n := len(s); {
-		case n < 24:
-			b = append(b, 0x60|byte(n))
-		case n < 1<<8:
-			b = append(b, 0x78, byte(n))
-		default:
-			s = s[:min(n, 1<<16-1)]
-			b = append(b, 0x79, byte(len(s)>>8), byte(len(s)))
-		}
+	text := func(b []byte, s string) []byte {
+		s = s[:min(len(s), 1<<16-1)]
+		b = append(b, 0x79)                                  // a text whose length follows in 2 bytes
+		b = binary.BigEndian.AppendUint16(b, uint16(len(s))) //nolint:gosec // cut to 16 bits above
 		return append(b, s...)
 	}
 	b := []byte{0xa2}

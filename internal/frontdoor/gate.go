@@ -156,7 +156,9 @@ func (c *Caller) Call(ctx context.Context, service, operation string, in any) (a
 	if err != nil {
 		status = wire.FaultOf(s.Schema, err).Status
 	}
-	c.gate.account(ctx, record{service: service, operation: operation, known: true, status: status,
-		took: c.now().Sub(start), err: err, inProcess: true})
+	c.gate.account(ctx, record{
+		service: service, operation: operation, known: true, status: status,
+		took: c.now().Sub(start), err: err, inProcess: true,
+	})
 	return out, err
 }

@@ -180,8 +180,10 @@ func (d *Door) encode(c *call) error {
 func (c *call) readBody(op *wire.Operation, limit int64) error {
 	if c.read {
 		if int64(len(c.body)) > limit {
-			return &wire.FrameworkError{Code: "RequestEntityTooLargeException", Sender: true,
-				Status: http.StatusRequestEntityTooLarge, Message: "The request body is larger than the operation allows."}
+			return &wire.FrameworkError{
+				Code: "RequestEntityTooLargeException", Sender: true,
+				Status: http.StatusRequestEntityTooLarge, Message: "The request body is larger than the operation allows.",
+			}
 		}
 		return nil
 	}
@@ -196,7 +198,7 @@ func (c *call) readBody(op *wire.Operation, limit int64) error {
 func (d *Door) fail(c *call, answer *response, err error) error {
 	if errors.Is(err, context.Canceled) && c.r.Context().Err() != nil {
 		answer.status = statusClientGone
-		return nil
+		return nil //nolint:nilerr // not a failure of the call
 	}
 	if answer.status != 0 {
 		d.Log.ErrorContext(c.r.Context(), "answer broken off", "error", err)

@@ -79,16 +79,16 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func mustDoor(t testing.TB, do func(context.Context) error) testDoor {
-	t.Helper()
+func mustDoor(tb testing.TB, do func(context.Context) error) testDoor {
+	tb.Helper()
 	out := &lockedBuffer{}
 	log, err := obs.NewLogger(out, obs.FormatText, slog.LevelDebug)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	sessions, err := access.NewSessions(make([]byte, access.SessionKeySize), ids.System())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	services := []wire.Service{sts.Bind(fakeSTS{do: do}), logs.Bind(fakeLogs{}), lambda.Bind(nil)}
 	gate := frontdoor.NewGate(frontdoor.AllowAll{}, log, obs.NewMetrics())
@@ -101,9 +101,9 @@ func mustDoor(t testing.TB, do func(context.Context) error) testDoor {
 }
 
 // signed builds a request to service. Headers are "Name: value".
-func signed(t testing.TB, k sigv4.Keys, service, method, url, body string, headers ...string) *http.Request {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+func signed(tb testing.TB, k sigv4.Keys, service, method, url, body string, headers ...string) *http.Request {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), method, url, strings.NewReader(body))
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Set(name, value)
@@ -133,20 +133,52 @@ func TestDoorAnswersInTheProtocolOfTheRequest(t *testing.T) {
 		want                  []string // parts of the body
 		header                string   // "Name: value" of the answer
 	}{
-		{"query success", any, "sts", "POST", "/", whoami, []string{form}, 200,
-			[]string{"<Account>000000000000</Account>", "<Arn>arn:aws:iam::000000000000:root</Arn>", "<UserId>000000000000/eu-west-1</UserId>", "<RequestId>req-1</RequestId>"}, "X-Amzn-Requestid: req-1"},
-		{"account key", sigv4.Keys{AccessKeyID: "123456789012"}, "sts", "POST", "/", whoami, []string{form}, 200,
-			[]string{"<Account>123456789012</Account>"}, ""},
+		{
+			"query success", any, "sts", "POST", "/", whoami,
+			[]string{form},
+			200,
+			[]string{"<Account>000000000000</Account>", "<Arn>arn:aws:iam::000000000000:root</Arn>", "<UserId>000000000000/eu-west-1</UserId>", "<RequestId>req-1</RequestId>"},
+			"X-Amzn-Requestid: req-1",
+		},
+		{
+			"account key",
+			sigv4.Keys{AccessKeyID: "123456789012"},
+			"sts", "POST", "/", whoami,
+			[]string{form},
+			200,
+			[]string{"<Account>123456789012</Account>"},
+			"",
+		},
 		{"unsigned", sigv4.Keys{}, "", "POST", "/", whoami, []string{form}, 200, []string{"<UserId>000000000000/us-east-1</UserId>"}, ""},
-		{"query unknown action", any, "sts", "POST", "/", "Action=Fly&Version=2011-06-15", []string{form}, 400,
-			[]string{"<Code>InvalidAction</Code>", "Could not find operation Fly for version 2011-06-15"}, "Content-Type: text/xml"},
-		{"query missing operation", any, "sts", "POST", "/", "Action=GetSessionToken&Version=2011-06-15", []string{form}, 501,
-			[]string{"<Code>InvalidAction</Code>", "GetSessionToken"}, ""},
+		{
+			"query unknown action", any, "sts", "POST", "/", "Action=Fly&Version=2011-06-15",
+			[]string{form},
+			400,
+			[]string{"<Code>InvalidAction</Code>", "Could not find operation Fly for version 2011-06-15"},
+			"Content-Type: text/xml",
+		},
+		{
+			"query missing operation", any, "sts", "POST", "/", "Action=GetSessionToken&Version=2011-06-15",
+			[]string{form},
+			501,
+			[]string{"<Code>InvalidAction</Code>", "GetSessionToken"},
+			"",
+		},
 		{"json success", any, "logs", "POST", "/", `{"logGroupName":"g"}`, []string{target("CreateLogGroup")}, 200, nil, "X-Amzn-Requestid: req-1"},
-		{"json modelled error", any, "logs", "POST", "/", `{"logGroupName":"taken"}`, []string{target("CreateLogGroup")}, 400,
-			[]string{"ResourceAlreadyExistsException", "The specified log group already exists"}, "Content-Type: application/x-amz-json-1.1"},
-		{"json invalid value", any, "logs", "POST", "/", `{"logGroupName":""}`, []string{target("CreateLogGroup")}, 400,
-			[]string{"InvalidParameterException", "length greater than or equal to 1"}, ""},
+		{
+			"json modelled error", any, "logs", "POST", "/", `{"logGroupName":"taken"}`,
+			[]string{target("CreateLogGroup")},
+			400,
+			[]string{"ResourceAlreadyExistsException", "The specified log group already exists"},
+			"Content-Type: application/x-amz-json-1.1",
+		},
+		{
+			"json invalid value", any, "logs", "POST", "/", `{"logGroupName":""}`,
+			[]string{target("CreateLogGroup")},
+			400,
+			[]string{"InvalidParameterException", "length greater than or equal to 1"},
+			"",
+		},
 		{"json unknown operation", any, "logs", "POST", "/", "{}", []string{target("Fly")}, 400, []string{"UnknownOperationException"}, ""},
 		{"json missing operation", any, "logs", "POST", "/", "{}", []string{target("StartLiveTail")}, 501, []string{"StartLiveTail"}, ""},
 		{"json broken body", any, "logs", "POST", "/", "{", []string{target("CreateLogGroup")}, 400, []string{"SerializationException"}, ""},
@@ -156,7 +188,7 @@ func TestDoorAnswersInTheProtocolOfTheRequest(t *testing.T) {
 		{"s3 head", any, "s3", "HEAD", "/b/k", "", nil, 501, nil, "X-Amz-Request-Id: req-1"},
 		{"sqs json", any, "sqs", "POST", "/", "{}", []string{"X-Amz-Target: AmazonSQS.ListQueues", "Content-Type: application/x-amz-json-1.0"}, 501, []string{`"__type"`, "sqs", "ListQueues"}, "Content-Type: application/x-amz-json-1.0"},
 		{"sqs query", any, "sqs", "POST", "/", "Action=ListQueues&Version=2012-11-05", []string{form}, 501, []string{"<Code>InvalidAction</Code>", "sqs", "ListQueues"}, ""},
-		{"cbor", any, "monitoring", "POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics", "", []string{"Smithy-Protocol: rpc-v2-cbor"}, 501, []string{"\xa2\x66__type", "\x67message\x78", "monitoring"}, "Smithy-Protocol: rpc-v2-cbor"},
+		{"cbor", any, "monitoring", "POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics", "", []string{"Smithy-Protocol: rpc-v2-cbor"}, 501, []string{"\xa2\x79\x00\x06__type", "\x79\x00\x07message\x79", "monitoring"}, "Smithy-Protocol: rpc-v2-cbor"},
 		{"rest of another service", any, "apigateway", "GET", "/restapis", "", nil, 501, []string{"apigateway"}, "X-Amzn-Errortype: UnknownOperationException"},
 		{"broken signature", sigv4.Keys{}, "", "POST", "/", whoami, []string{form, "Authorization: AWS4-HMAC-SHA256 Credential=x"}, 400, []string{"<Code>IncompleteSignature</Code>"}, ""},
 	}

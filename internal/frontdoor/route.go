@@ -95,6 +95,7 @@ func named(r *http.Request, shape wire.ProtocolID) (prefix, operation string) {
 		if n := len(p); n >= 5 && p[n-4] == "service" && p[n-2] == "operation" {
 			return p[n-3], p[n-1]
 		}
+	default: // nothing outside the body names the operation, or the path does
 	}
 	return "", ""
 }

@@ -90,8 +90,9 @@ func family(id wire.ProtocolID) wire.ProtocolID {
 		return wire.ProtocolQuery
 	case wire.ProtocolRESTXML:
 		return wire.ProtocolRESTJSON
+	default:
+		return id
 	}
-	return id
 }
 
 // operationAt returns the operation of value v of the trie: its index, or -1 with its name for one that is missing.

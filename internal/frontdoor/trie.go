@@ -130,7 +130,7 @@ func (m *matcher) hasAll(params []param) bool {
 		return true
 	}
 	if m.query == nil {
-		m.query, _ = url.ParseQuery(m.rawQuery) //nolint:errcheck // what could be parsed decides
+		m.query, _ = url.ParseQuery(m.rawQuery) // what could be parsed decides
 	}
 	for _, p := range params {
 		v, ok := m.query[p.name]

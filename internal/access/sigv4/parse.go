@@ -123,8 +123,10 @@ func parseQuery(raw string) (*Signature, error) {
 		return nil, incomplete("Unsupported AWS 'algorithm': '" + algorithm + "'.") // unverified
 	}
 	for _, p := range []struct{ name, value string }{
-		{"X-Amz-Credential", credential}, {"X-Amz-Signature", s.Hex},
-		{"X-Amz-SignedHeaders", s.SignedHeaders}, {"X-Amz-Date", s.Stamp},
+		{"X-Amz-Credential", credential},
+		{"X-Amz-Signature", s.Hex},
+		{"X-Amz-SignedHeaders", s.SignedHeaders},
+		{"X-Amz-Date", s.Stamp},
 	} {
 		if p.value == "" {
 			return nil, incomplete("AWS query-string parameters must include '" + p.name + "'.") // unverified
