@@ -23,7 +23,7 @@ type Faults struct {
 
 // Check returns s with faults.
 func Check(s store.Store, f Faults) store.Store {
-	return &checked{Store: s, faults: f, random: rand.New(rand.NewPCG(f.Seed, 0))} //nolint:gosec // repeatable on purpose
+	return &checked{Store: s, faults: f, random: rand.New(rand.NewPCG(f.Seed, 0))}
 }
 
 type checked struct {

@@ -287,7 +287,7 @@ func testTransfers(f *fixture) {
 	}
 	var wg sync.WaitGroup
 	for c := range clients {
-		random := rand.New(rand.NewPCG(1, uint64(c))) //nolint:gosec // repeatable on purpose
+		random := rand.New(rand.NewPCG(1, uint64(c)))
 		wg.Go(func() {
 			for range each {
 				must(t, transfer(random.IntN(accounts), random.IntN(accounts), 1+random.IntN(40)))

@@ -20,13 +20,13 @@ import (
 func testReplay(f *fixture) {
 	t := f.t
 	const clients, each = 6, 60
-	seed := rand.Uint64()    //nolint:gosec // printed when the test fails
+	seed := rand.Uint64() // printed when the test fails
 	for wave := range each { // all transactions of a wave overlap: none ends its first run before all have read
 		var all, read sync.WaitGroup
 		read.Add(clients)
 		for c := range clients {
 			all.Go(func() {
-				script := seed + uint64(wave*clients+c) //nolint:gosec // not negative
+				script := seed + uint64(wave*clients+c)
 				var once sync.Once
 				must(t, f.Update(t.Context(), func(tx store.Tx) error {
 					seen := runScript(script, txKeys{tx})
@@ -72,7 +72,7 @@ type scriptKeys interface {
 
 // runScript does the operations that the number stands for, and returns all that they read.
 func runScript(script uint64, keys scriptKeys) string {
-	random := rand.New(rand.NewPCG(script, 0)) //nolint:gosec // repeatable on purpose
+	random := rand.New(rand.NewPCG(script, 0))
 	key := func() string { return "k" + strconv.Itoa(random.IntN(8)) }
 	between := func() store.Range { return store.Range{Lo: []byte(key()), Hi: []byte(key())} }
 	var read []string

@@ -35,7 +35,7 @@ func NewWithClock(tb testing.TB, c clock.Clock) store.Store {
 			tb.Errorf("close the store: %v", err)
 		}
 	})
-	seed := rand.Uint64() //nolint:gosec // which faults come is not a secret
+	seed := rand.Uint64()
 	tb.Cleanup(func() {
 		if tb.Failed() {
 			tb.Logf("faults of the store came from seed %d", seed)
