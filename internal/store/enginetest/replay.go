@@ -20,7 +20,7 @@ import (
 func testReplay(f *fixture) {
 	t := f.t
 	const clients, each = 6, 60
-	seed := rand.Uint64() // printed when the test fails
+	seed := rand.Uint64()    // printed when the test fails
 	for wave := range each { // all transactions of a wave overlap: none ends its first run before all have read
 		var all, read sync.WaitGroup
 		read.Add(clients)
