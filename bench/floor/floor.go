@@ -142,7 +142,7 @@ func (p Program) run(ctx context.Context, fn func(start func() error, conn func(
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	network, address := "unix", filepath.Join(dir, "api.sock")
 	if p.tcp {
 		network, address = "tcp", "127.0.0.1:0"
@@ -152,10 +152,10 @@ func (p Program) run(ctx context.Context, fn func(start func() error, conn func(
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
-	cmd := exec.CommandContext(ctx, p.path, p.arguments(address)...)
+	cmd := exec.CommandContext(ctx, p.path, p.arguments(address)...) //nolint:gosec // the caller names the program
 	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String()}
 	var wg sync.WaitGroup
 	start := func() error {

@@ -115,17 +115,17 @@ type Report struct {
 	ErrorType    string // "Runtime.ExitError", "" for none
 }
 
-// BusyError: no environment could be made now; the caller may try again.
+// BusyError tells that no environment could be made now; the caller may try again.
 type BusyError struct{ Message string }
 
 func (e *BusyError) Error() string { return e.Message }
 
-// CodeError: the deployment package is not usable. Message is AWS's text where AWS has one.
+// CodeError tells that the deployment package is not usable. Message is AWS's text where AWS has one.
 type CodeError struct{ Message string }
 
 func (e *CodeError) Error() string { return e.Message }
 
-// PackError: this host has no interpreter for a managed runtime. Fix is the command that would give it one.
+// PackError tells that this host has no interpreter for a managed runtime. Fix is the command that would give it one.
 type PackError struct{ Runtime, Fix string }
 
 func (e *PackError) Error() string {

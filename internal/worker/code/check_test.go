@@ -131,16 +131,24 @@ func TestPackages(t *testing.T) {
 		unpack string // the same while unpacking; "" for none
 		want   []string
 	}{
-		{name: "modes", zip: mustZip(t, ok, zipEntry{"bin/run", "#!", 0o700}, zipEntry{"none", "n", 0}),
-			want: []string{"-rw-r--r-- app.py x = 1\n", "drwxr-xr-x bin", "-rwxr-xr-x bin/run #!", "-rw-r--r-- none n"}},
-		{name: "directories", zip: mustZip(t, zipEntry{"a/b/", "", fs.ModeDir | 0o700}, zipEntry{"a/c/d", "1", 0o644}, zipEntry{"./e", "2", 0o644}),
-			want: []string{"drwxr-xr-x a", "drwxr-xr-x a/b", "drwxr-xr-x a/c", "-rw-r--r-- a/c/d 1", "-rw-r--r-- e 2"}},
+		{
+			name: "modes", zip: mustZip(t, ok, zipEntry{"bin/run", "#!", 0o700}, zipEntry{"none", "n", 0}),
+			want: []string{"-rw-r--r-- app.py x = 1\n", "drwxr-xr-x bin", "-rwxr-xr-x bin/run #!", "-rw-r--r-- none n"},
+		},
+		{
+			name: "directories", zip: mustZip(t, zipEntry{"a/b/", "", fs.ModeDir | 0o700}, zipEntry{"a/c/d", "1", 0o644}, zipEntry{"./e", "2", 0o644}),
+			want: []string{"drwxr-xr-x a", "drwxr-xr-x a/b", "drwxr-xr-x a/c", "-rw-r--r-- a/c/d 1", "-rw-r--r-- e 2"},
+		},
 		{name: "setuid is dropped", zip: mustZip(t, zipEntry{"s", "", fs.ModeSetuid | 0o755}), want: []string{"-rwxr-xr-x s "}},
 		{name: "the last of equal names", zip: mustZip(t, zipEntry{"a", "1", 0o644}, zipEntry{"./a", "2", 0o644}), want: []string{"-rw-r--r-- a 2"}},
-		{name: "link inside", zip: mustZip(t, zipEntry{"d/l", "../app.py", fs.ModeSymlink | 0o777}, ok),
-			want: []string{"-rw-r--r-- app.py x = 1\n", "drwxr-xr-x d", "d/l -> ../app.py"}},
-		{name: "dangling link", zip: mustZip(t, ok, zipEntry{"l", "nothing", fs.ModeSymlink | 0o777}),
-			want: []string{"-rw-r--r-- app.py x = 1\n", "l -> nothing"}},
+		{
+			name: "link inside", zip: mustZip(t, zipEntry{"d/l", "../app.py", fs.ModeSymlink | 0o777}, ok),
+			want: []string{"-rw-r--r-- app.py x = 1\n", "drwxr-xr-x d", "d/l -> ../app.py"},
+		},
+		{
+			name: "dangling link", zip: mustZip(t, ok, zipEntry{"l", "nothing", fs.ModeSymlink | 0o777}),
+			want: []string{"-rw-r--r-- app.py x = 1\n", "l -> nothing"},
+		},
 		{name: "not a zip", zip: []byte("hello"), check: textUnzip},
 		{name: "nothing", zip: nil, check: textUnzip},
 		{name: "no entries", zip: mustZip(t), check: textEmpty},
@@ -157,8 +165,10 @@ func TestPackages(t *testing.T) {
 		{name: "absolute link", zip: mustZip(t, ok, zipEntry{"l", "/etc", fs.ModeSymlink | 0o777}), unpack: textUnzip},
 		{name: "link out through a link", unpack: textUnzip, zip: mustZip(t, zipEntry{"s/t/x", "", 0o644},
 			zipEntry{"s/t/up", "../..", fs.ModeSymlink | 0o777}, zipEntry{"l", "s/t/up/../x", fs.ModeSymlink | 0o777})},
-		{name: "link that is also a directory", check: textUnzip,
-			zip: mustZip(t, zipEntry{"l", ".", fs.ModeSymlink | 0o777}, zipEntry{"l/x", "", 0o644})},
+		{
+			name: "link that is also a directory", check: textUnzip,
+			zip: mustZip(t, zipEntry{"l", ".", fs.ModeSymlink | 0o777}, zipEntry{"l/x", "", 0o644}),
+		},
 		{name: "bomb", zip: bomb(t, MaxUnzipped+1), check: textSize},
 		{name: "bomb that lies", zip: lying(bomb(t, MaxUnzipped+1), 10), unpack: textUnzip},
 		{name: "wrong size", zip: lying(mustZip(t, ok), 100), unpack: textUnzip},

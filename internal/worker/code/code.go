@@ -135,7 +135,7 @@ func (c *Cache) unpack(ctx context.Context, sha string, open func(context.Contex
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	if err := verify(ctx, r, sha); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func Unpack(ctx context.Context, r io.ReaderAt, size int64, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	u := unpacker{ctx: ctx, root: root, left: MaxUnzipped, made: map[string]bool{".": true}, buf: make([]byte, 64<<10)}
 	for _, it := range items {
 		if err := u.write(it); err != nil {
@@ -78,7 +78,7 @@ func (u *unpacker) write(it item) error {
 	if err != nil {
 		return readError(err)
 	}
-	defer content.Close()
+	defer func() { _ = content.Close() }()
 	if it.mode == fs.ModeSymlink {
 		target, err := io.ReadAll(io.LimitReader(content, maxLink+1))
 		if err != nil {

@@ -54,7 +54,8 @@ func compilePython(ctx context.Context, path, dir string) error {
 	defer cancel()
 	const program = "import sys, py_compile; py_compile.compile(sys.argv[1], sys.argv[2], sys.argv[3], doraise=True)"
 	source, compiled := filepath.Join(dir, "bootstrap.py"), filepath.Join(dir, "bootstrap.pyc")
-	cmd := exec.CommandContext(ctx, path, "-I", "-S", "-c", program, source, compiled, bootstrapInside)
+	cmd := exec.CommandContext(ctx, path, //nolint:gosec // the interpreter found
+		"-I", "-S", "-c", program, source, compiled, bootstrapInside)
 	cmd.Env = []string{"LC_ALL=C.UTF-8"}
 	cmd.Dir = "/"
 	cmd.WaitDelay = time.Second

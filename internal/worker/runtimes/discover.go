@@ -151,11 +151,11 @@ func numbers(s string) []int {
 }
 
 func isELF(path string) bool {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // a candidate of PATH
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
 		return false

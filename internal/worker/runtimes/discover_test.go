@@ -131,8 +131,13 @@ func TestVersionMustBeExact(t *testing.T) {
 		runtime, version string
 		want             bool
 	}{
-		{"python3.1x", "3.11.2", false}, {"python3.11", "3.11.2", true}, {"python3.11", "3.1.2", false}, {"python3.11", "3.110.2", false},
-		{"nodejs20.x", "20.0.1", true}, {"nodejs20.x", "200.0.1", false}, {"nodejs20.x", "2.20.1", false},
+		{"python3.1x", "3.11.2", false},
+		{"python3.11", "3.11.2", true},
+		{"python3.11", "3.1.2", false},
+		{"python3.11", "3.110.2", false},
+		{"nodejs20.x", "20.0.1", true},
+		{"nodejs20.x", "200.0.1", false},
+		{"nodejs20.x", "2.20.1", false},
 	} {
 		if sp, ok := specs[tt.runtime]; ok != (tt.runtime != "python3.1x") || ok && sp.matches(tt.version) != tt.want {
 			t.Errorf("%s %s: want %v", tt.runtime, tt.version, tt.want)

@@ -93,11 +93,17 @@ func TestCommand(t *testing.T) {
 		{"node", node, Start{Isolated: true}, "/var/lang/bin/node /var/runtime/bootstrap.cjs"},
 		{"bootstrap", custom, Start{Isolated: true, Code: code}, "/var/task/bootstrap"},
 		{"bootstrap in a layer", custom, Start{Isolated: true, Code: empty, Opt: code}, "/opt/bootstrap"},
-		{"none", custom, Start{Isolated: true, Code: empty, Opt: empty},
-			"error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"},
+		{
+			"none", custom,
+			Start{Isolated: true, Code: empty, Opt: empty},
+			"error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
+		},
 		{"go1.x by handler", goPack, Start{Code: onlyMain, Handler: "main"}, "/var/task/main"},
-		{"go1.x, handler outside", goPack, Start{Code: onlyMain + "/sub", Handler: "../main"},
-			"error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"},
+		{
+			"go1.x, handler outside", goPack,
+			Start{Code: onlyMain + "/sub", Handler: "../main"},
+			"error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

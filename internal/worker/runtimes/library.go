@@ -47,11 +47,11 @@ func newLibraries() *libraries {
 
 // linkerConfig reads the directories of an ld.so.conf and of the files that it includes.
 func linkerConfig(file string, depth int) []string {
-	f, err := os.Open(file)
+	f, err := os.Open(file) //nolint:gosec // of /etc
 	if err != nil || depth > 8 {
 		return nil // absent (musl), unreadable or a circle: the default directories remain
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var dirs []string
 	for sc := bufio.NewScanner(f); sc.Scan(); {
 		line, _, _ := strings.Cut(sc.Text(), "#")
@@ -83,7 +83,7 @@ func (l *libraries) add(file string) {
 	if err != nil {
 		return
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if l.machine == elf.EM_NONE {
 		l.machine, l.class = f.Machine, f.Class
 	}
@@ -125,7 +125,7 @@ func (l *libraries) fits(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return f.Machine == l.machine && f.Class == l.class
 }
 

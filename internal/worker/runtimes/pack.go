@@ -38,7 +38,7 @@ type Pack struct {
 // the managed ones use the socket that SocketVariable names.
 func (p *Pack) Custom() bool { return p.family == familyCustom }
 
-// EntrypointError: a custom runtime's code has no bootstrap. Type is "Runtime.InvalidEntrypoint".
+// EntrypointError tells that a custom runtime's code has no bootstrap. Its type is "Runtime.InvalidEntrypoint".
 type EntrypointError struct{ Message string }
 
 func (e *EntrypointError) Error() string { return e.Message }
@@ -205,7 +205,7 @@ func nodeModules(executable string, libs *libraries) []sandbox.Bind {
 	}
 	var out []sandbox.Bind
 	for _, f := range files {
-		content, err := os.ReadFile(f)
+		content, err := os.ReadFile(f) //nolint:gosec // an interpreter or its library
 		if err != nil {
 			continue // it will say so itself when it cannot be executed
 		}
