@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -76,7 +77,10 @@ func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answ
 	}
 	a, files := answer{}, []*os.File{server}
 	if ff, err := b.group.FreezeFile(); err == nil {
-		a.Freeze, a.Thaw = ff.Freeze, ff.Thaw
+		a.Freezer = &freezer{Freeze: ff.Freeze, Thaw: ff.Thaw, State: ff.Name(), Frozen: "FROZEN"}
+		if s.groups.Freezer.Version == 2 {
+			a.Freezer.State, a.Freezer.Frozen = filepath.Join(filepath.Dir(ff.Name()), "cgroup.events"), "frozen 1"
+		}
 		files = append(files, ff.File)
 	}
 	return a, files, nil

@@ -15,9 +15,7 @@ import (
 // Prepared is what the server holds of a parked sandbox.
 type Prepared struct {
 	Init    *packet.Conn // its PID 1; closing it ends the sandbox too
-	Freezer *os.File     // control file of the freezer; nil when the host has none
-	Freeze  string       // what to write to stop every process inside; it only asks, Client.Freeze waits
-	Thaw    string       // what to write to let them go on
+	Freezer *Freezer     // nil when the host has none
 }
 
 // Mounts are what a claim attaches: one detached mount for each target.
@@ -50,9 +48,13 @@ func (c *Client) Prepare(ctx context.Context, id string, t sandbox.Template) (Pr
 		packet.CloseAll(files)
 		return Prepared{}, fmt.Errorf("the spawner answered %d descriptors to prepare", len(files))
 	}
-	p := Prepared{Freeze: a.Freeze, Thaw: a.Thaw}
+	if (len(files) == 2) != (a.Freezer != nil) {
+		packet.CloseAll(files)
+		return Prepared{}, errors.New("the spawner answered half a freezer to prepare")
+	}
+	var p Prepared
 	if len(files) == 2 {
-		p.Freezer = files[1]
+		p.Freezer = &Freezer{file: files[1], freezer: *a.Freezer}
 	}
 	if p.Init, err = packet.New(files[0]); err != nil {
 		packet.CloseAll(files[1:])
@@ -91,17 +93,7 @@ func (c *Client) Claim(ctx context.Context, id string, cl sandbox.Claim, tmp str
 	return Mounts{Files: files, Targets: a.Targets, Replace: a.Replace}, nil
 }
 
-// Freeze stops every process of the sandbox and returns when the kernel confirms it.
-func (c *Client) Freeze(ctx context.Context, id string) error {
-	_, files, err := c.call(ctx, request{Op: opFreeze, ID: id})
-	packet.CloseAll(files)
-	return err
-}
-
 // The calls below wait as long as it takes: their work is short and must not be left half done.
-
-// Thaw lets them go on.
-func (c *Client) Thaw(id string) error { return c.simple(opThaw, id) }
 
 // TakeTmp makes the sandbox's /tmp outlive it, for a Claim or DropTmp with its id.
 func (c *Client) TakeTmp(id string) error { return c.simple(opTakeTmp, id) }

@@ -26,8 +26,6 @@ const (
 	opPrepare op = "prepare" // answers the socket of PID 1, and the freezer's control file if there is one
 	opListen  op = "listen"  // answers a listening socket
 	opClaim   op = "claim"   // answers the detached mounts for PID 1
-	opFreeze  op = "freeze"
-	opThaw    op = "thaw"
 	opStats   op = "stats"
 	opTakeTmp op = "takeTmp" // the /tmp of the sandbox outlives it under the sandbox's id
 	opDropTmp op = "dropTmp"
@@ -66,8 +64,15 @@ type answer struct {
 	Stats   *sandbox.Stats  `json:"stats,omitempty"`
 	Targets []string        `json:"targets,omitempty"` // one for each descriptor of a claim
 	Replace uint32          `json:"replace,omitempty"` // bit i: detach what is at Targets[i] first
-	Freeze  string          `json:"freeze,omitempty"`  // what to write to the control file
-	Thaw    string          `json:"thaw,omitempty"`
+	Freezer *freezer        `json:"freezer,omitempty"` // of a prepare, when the host has one
+}
+
+// freezer says how to use a control file that travels beside it.
+type freezer struct {
+	Freeze string `json:"freeze"` // what to write to ask for it
+	Thaw   string `json:"thaw"`
+	State  string `json:"state"`  // file that tells the state
+	Frozen string `json:"frozen"` // what it contains when every process has stopped
 }
 
 // maxMB bounds every size in a request: 1 TiB.
@@ -112,7 +117,7 @@ func (r request) validate() error {
 	case opListen:
 		_, err := parseAddress(r.Network, r.Address)
 		return err
-	case opHello, opFreeze, opThaw, opStats, opTakeTmp, opDropTmp, opClose:
+	case opHello, opStats, opTakeTmp, opDropTmp, opClose:
 		return nil
 	default:
 		return errors.New("unknown request")

@@ -198,10 +198,6 @@ func (s *service) dispatch(ctx context.Context, r request, b *box) (answer, []*o
 		return answer{}, []*os.File{f}, nil
 	case opClaim:
 		return s.claim(ctx, b, *r.Claim)
-	case opFreeze:
-		return answer{}, nil, b.group.Freeze(ctx)
-	case opThaw:
-		return answer{}, nil, b.group.Thaw()
 	case opStats:
 		st, err := b.stats()
 		return answer{Stats: &st}, nil, err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/ids"
 	"github.com/gustcloud/gust/internal/worker/sandbox"
 	"github.com/gustcloud/gust/internal/worker/spawner"
@@ -22,12 +23,13 @@ type Deps struct {
 	RunDir     string // directory of this server alone, on the data disk: it holds the /tmp images
 	IDs        ids.Source
 	Log        *slog.Logger
+	Clock      clock.Clock // nil for the machine's
 }
 
 // Driver implements sandbox.Driver.
 type Driver struct {
 	ids    ids.Source
-	log    *slog.Logger
+	clock  clock.Clock
 	client *spawner.Client
 	limits sandbox.Limits
 
@@ -47,6 +49,9 @@ func New(ctx context.Context, d Deps) (*Driver, error) {
 	if d.Executable == "" {
 		d.Executable = "/proc/self/exe"
 	}
+	if d.Clock == nil {
+		d.Clock = clock.System{}
+	}
 	if d.Init == nil {
 		var err error
 		if d.Init, err = spawner.EmbeddedInit(); err != nil {
@@ -61,7 +66,7 @@ func New(ctx context.Context, d Deps) (*Driver, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the linux driver: %w", err), client.Close())
 	}
-	return &Driver{ids: d.IDs, log: d.Log, client: client, limits: limits, open: map[string]*box{}}, nil
+	return &Driver{ids: d.IDs, clock: d.Clock, client: client, limits: limits, open: map[string]*box{}}, nil
 }
 
 // Name returns "linux".

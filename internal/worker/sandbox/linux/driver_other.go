@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/ids"
 	"github.com/gustcloud/gust/internal/worker/sandbox"
 )
@@ -20,6 +21,7 @@ type Deps struct {
 	RunDir     string
 	IDs        ids.Source
 	Log        *slog.Logger
+	Clock      clock.Clock
 }
 
 // New says that there is no such driver on this system.

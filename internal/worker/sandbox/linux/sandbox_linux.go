@@ -26,7 +26,7 @@ type box struct {
 
 	// freezing orders Freeze and Thaw; it is never held while waiting for mu.
 	freezing sync.Mutex
-	control  spawner.Prepared // Freezer, Freeze and Thaw
+	freezer  *spawner.Freezer // nil when the host has none
 	frozen   bool
 
 	mu        sync.Mutex
@@ -49,7 +49,7 @@ const (
 var _ sandbox.Sandbox = (*box)(nil)
 
 func newBox(d *Driver, id string, p spawner.Prepared) *box {
-	b := &box{driver: d, id: id, control: p}
+	b := &box{driver: d, id: id, freezer: p.Freezer}
 	b.init = newInitClient(p.Init, b.oom)
 	b.run.Go(b.init.receive)
 	return b
@@ -189,14 +189,17 @@ func (b *box) Freeze(ctx context.Context) error {
 	if b.frozen {
 		return nil
 	}
+	if b.freezer == nil {
+		return fmt.Errorf("freeze %s: %w by this host", b.id, errors.ErrUnsupported)
+	}
 	b.frozen = true // also when the wait fails: the request stands until Thaw
-	if err := b.driver.client.Freeze(ctx, b.id); err != nil {
+	if err := b.freezer.Freeze(ctx, b.driver.clock); err != nil {
 		return fmt.Errorf("freeze %s: %w", b.id, err)
 	}
 	return nil
 }
 
-// Thaw is on the path of an invocation: it writes to the control file by itself.
+// Thaw lets them go on.
 func (b *box) Thaw(context.Context) error { return b.thaw() }
 
 func (b *box) thaw() error {
@@ -208,11 +211,7 @@ func (b *box) thaw() error {
 	if !b.frozen {
 		return nil
 	}
-	if b.control.Freezer == nil {
-		if err := b.driver.client.Thaw(b.id); err != nil {
-			return fmt.Errorf("thaw %s: %w", b.id, err)
-		}
-	} else if _, err := b.control.Freezer.WriteAt([]byte(b.control.Thaw), 0); err != nil {
+	if err := b.freezer.Thaw(); err != nil {
 		return fmt.Errorf("thaw %s: %w", b.id, err)
 	}
 	b.frozen = false
@@ -266,8 +265,8 @@ func (b *box) close() error {
 	_ = b.init.conn.Close()
 	b.run.Wait()
 	b.freezing.Lock()
-	if b.control.Freezer != nil {
-		errs = append(errs, b.control.Freezer.Close())
+	if b.freezer != nil {
+		errs = append(errs, b.freezer.Close())
 	}
 	b.freezing.Unlock()
 	b.driver.forget(b)
