@@ -94,6 +94,12 @@ func (e *fakeEnv) Thaw(context.Context) error {
 	return nil
 }
 
+func (e *fakeEnv) counts() (freezes, thaws int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.freezes, e.thaws
+}
+
 func (e *fakeEnv) Close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -246,23 +252,23 @@ func TestFreezeComesAMillisecondAfterRelease(t *testing.T) {
 		h.once(t, f)
 		time.Sleep(freezeDelay / 2)
 		synctest.Wait()
-		if n := h.envs[0].freezes; n != 0 {
+		if n, _ := h.envs[0].counts(); n != 0 {
 			t.Errorf("frozen %d times before the delay", n)
 		}
 		h.once(t, f) // taken again: the delay starts anew
 		time.Sleep(freezeDelay * 3 / 4)
 		synctest.Wait()
-		if n := h.envs[0].freezes; n != 0 {
+		if n, _ := h.envs[0].counts(); n != 0 {
 			t.Errorf("frozen %d times although it was taken again", n)
 		}
 		time.Sleep(freezeDelay)
 		synctest.Wait()
-		if e := h.envs[0]; e.freezes != 1 || e.State() != lifecycle.Frozen {
-			t.Errorf("frozen %d times, state %s", e.freezes, e.State())
+		if n, _ := h.envs[0].counts(); n != 1 || h.envs[0].State() != lifecycle.Frozen {
+			t.Errorf("frozen %d times, state %s", n, h.envs[0].State())
 		}
 		h.once(t, f)
-		if e := h.envs[0]; e.thaws != 1 || len(h.envs) != 1 {
-			t.Errorf("thawed %d times, %d environments", e.thaws, len(h.envs))
+		if _, n := h.envs[0].counts(); n != 1 || len(h.envs) != 1 {
+			t.Errorf("thawed %d times, %d environments", n, len(h.envs))
 		}
 	})
 }
@@ -332,9 +338,15 @@ func TestFullNodeMakesCallersWaitInOrder(t *testing.T) {
 		f, g := version("f", "1"), version("g", "1")
 		a, release := h.hold(t, f)
 		var order []string
+		var mu sync.Mutex
 		var wg sync.WaitGroup
 		for _, v := range []*invoke.Version{f, g} {
-			wg.Go(func() { order = append(order, v.FunctionARN+" "+h.once(t, v)) })
+			wg.Go(func() {
+				id := h.once(t, v)
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, v.FunctionARN+" "+id)
+			})
 			synctest.Wait()
 		}
 		var busy *invoke.BusyError
