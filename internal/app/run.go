@@ -23,6 +23,7 @@ import (
 	"github.com/gustcloud/gust/internal/base/ids"
 	"github.com/gustcloud/gust/internal/base/obs"
 	"github.com/gustcloud/gust/internal/frontdoor"
+	"github.com/gustcloud/gust/internal/store/blob"
 	"github.com/gustcloud/gust/internal/wire"
 )
 
@@ -36,62 +37,90 @@ func run(ctx context.Context, c Config, version string, logTo io.Writer) (err er
 	if err != nil {
 		return err
 	}
-	var closers []func() error
-	defer func() {
-		for i := len(closers) - 1; i >= 0; i-- {
-			err = errors.Join(err, closers[i]())
-		}
-	}()
-	data, err := openData(c)
-	if err != nil {
+	s := &server{log: log}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.open(ctx, c, version); err != nil {
 		return err
 	}
-	closers = append(closers, data.close)
-	listener, err := listen(ctx, c.Listen)
-	if err != nil {
-		return err
-	}
-	closers = append(closers, func() error { _ = listener.Close(); return nil }) // closed by the server already when all goes well
-	clk, source := clock.System{}, ids.System()
-	st, err := openStore(data, clk, log)
-	if err != nil {
-		return err
-	}
-	closers = append(closers, st.Close)
-	sessions, err := openSessions(ctx, st, source)
-	if err != nil {
-		return err
-	}
-
-	metrics := obs.NewMetrics()
-	gate := frontdoor.NewGate(frontdoor.AllowAll{}, log, metrics)
-	caller := frontdoor.NewCaller(gate, clk.Now, source.UUID)
-	registry := services(parts{store: st, sessions: sessions, clock: clk, ids: source, log: log, caller: caller})
-	apis := make([]wire.Service, len(registry))
-	names := make([]string, len(registry))
-	for i, s := range registry {
-		apis[i], names[i] = s.API, s.API.Name()
-	}
-	caller.Bind(apis)
-	s := &server{log: log, listener: listener, data: data, registry: registry}
-	s.door = frontdoor.New(frontdoor.Deps{
-		Services: apis, Gate: gate, Guard: frontdoor.Guard{Domains: c.Domain, Origins: c.AllowOrigin},
-		Authenticator: access.Development{Sessions: sessions}, Clock: clk, NewID: source.UUID, Log: log,
-	})
-	s.admin = admin.Deps{Version: version, Services: names, Draining: s.draining.Load, Metrics: metrics, Log: log}
-	log.InfoContext(ctx, "starting", "version", version, "endpoint", "http://"+listener.Addr().String(), "data", data.path)
 	return s.serve(ctx)
 }
 
-// server is what runs once everything is open.
+// server is everything that is open or running.
 type server struct {
 	log      *slog.Logger
-	listener net.Listener
 	data     *dataDir
+	listener net.Listener
+	worker   *worker
 	registry []Service
 	door     *frontdoor.Door
 	admin    admin.Deps
 	draining atomic.Bool
+	closers  []func() error // in the order of opening
+}
+
+// open opens everything, what may be refused first: another server's data directory, a port in use, damaged data.
+func (s *server) open(ctx context.Context, c Config, version string) (err error) {
+	if s.data, err = openData(c); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.data.close)
+	if s.listener, err = listen(ctx, c.Listen); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func() error { _ = s.listener.Close(); return nil }) // closed already when all went well
+	clk, source, metrics := clock.System{}, ids.System(), obs.NewMetrics()
+	st, err := openStore(s.data, clk, s.log)
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, st.Close)
+	sessions, err := openSessions(ctx, st, source)
+	if err != nil {
+		return err
+	}
+	blobs, err := blob.Open(blob.Options{Dir: filepath.Join(s.data.path, "blobs"), Random: source.Random})
+	if err != nil {
+		return err
+	}
+	s.worker, err = openWorker(ctx, worker{config: c, data: s.data, clock: clk, ids: source, log: s.log, metrics: metrics})
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.worker.close)
+
+	gate := frontdoor.NewGate(frontdoor.AllowAll{}, s.log, metrics)
+	caller := frontdoor.NewCaller(gate, clk.Now, source.UUID)
+	s.registry = services(parts{
+		store: st, blobs: blobs, sessions: sessions, clock: clk, ids: source, log: s.log, caller: caller, worker: s.worker,
+	})
+	apis := make([]wire.Service, 0, len(s.registry))
+	names := make([]string, 0, len(s.registry))
+	for _, r := range s.registry {
+		if r.API.Schema != nil {
+			apis, names = append(apis, r.API), append(names, r.Name)
+		}
+	}
+	caller.Bind(apis)
+	s.door = frontdoor.New(frontdoor.Deps{
+		Services: apis, Gate: gate, Guard: frontdoor.Guard{Domains: append(c.Domain, insideDomain), Origins: c.AllowOrigin},
+		Authenticator: access.Development{Sessions: sessions}, Clock: clk, NewID: source.UUID, Log: s.log,
+	})
+	s.worker.door = frontdoor.NewServer(s.door, s.log)
+	s.admin = admin.Deps{Version: version, Services: names, Draining: s.draining.Load, Metrics: metrics, Log: s.log}
+	s.log.InfoContext(ctx, "starting", "version", version, "endpoint", "http://"+s.listener.Addr().String(), "data", s.data.path)
+	return nil
+}
+
+// insideDomain is the name of the API for processes inside sandboxes, with all its sub-names.
+const insideDomain = "aws.gust.internal"
+
+// close releases what open took, the last first.
+func (s *server) close() error {
+	var err error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, s.closers[i]())
+	}
+	return err
 }
 
 // serve runs the doors and the services' background work until ctx ends or one of them fails.
@@ -99,7 +128,7 @@ func (s *server) serve(ctx context.Context) error {
 	// Requests and background work end after the doors have drained, not with the signal.
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	failed := make(chan error, len(s.registry)+2) // one from each goroutine below
+	failed := make(chan error, len(s.registry)+3) // one from each goroutine below
 	var running sync.WaitGroup
 	spawn := func(name string, f func(context.Context) error) {
 		running.Go(func() {
@@ -110,11 +139,13 @@ func (s *server) serve(ctx context.Context) error {
 	}
 	for _, r := range s.registry {
 		if r.Run != nil {
-			spawn(r.API.Name(), r.Run)
+			spawn(r.Name, r.Run)
 		}
 	}
+	spawn("sandboxes", s.watchWorker)
 	api := frontdoor.NewServer(s.handler(), s.log)
 	api.BaseContext = func(net.Listener) context.Context { return work }
+	s.worker.door.BaseContext = api.BaseContext
 	servers := []*http.Server{api}
 	spawn("API", func(context.Context) error { return ignoreClosed(api.Serve(s.listener)) })
 	if l := s.socket(ctx); l != nil {
@@ -134,7 +165,17 @@ func (s *server) serve(ctx context.Context) error {
 	s.drain(work, servers)
 	cancel(errStopping)
 	running.Wait()
-	return err
+	return errors.Join(err, s.worker.door.Close())
+}
+
+// watchWorker fails when the sandbox driver does.
+func (s *server) watchWorker(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.worker.failed():
+		return errors.New("the spawner ended; its reason stands in the log")
+	}
 }
 
 var errStopping = errors.New("the server is stopping")

@@ -27,7 +27,7 @@ var errNotIsolated = errors.New("this host cannot isolate functions; the lines m
 
 // Run prints the report.
 func (c doctorCommand) Run(ctx context.Context, e *Env) error {
-	report := host.Inspect(host.Options{DataDir: c.Data})
+	report := needRoot(host.Inspect(host.Options{DataDir: c.Data}))
 	list, err := e.runtimes(ctx)
 	if err != nil {
 		return err
@@ -39,6 +39,17 @@ func (c doctorCommand) Run(ctx context.Context, e *Env) error {
 		return errNotIsolated
 	}
 	return nil
+}
+
+// needRoot marks what this version's driver needs beyond what isolation itself does: it has no rootless mode yet.
+func needRoot(r host.Report) host.Report {
+	for i := range r.Items {
+		if r.Items[i].Name == host.Root && !r.Items[i].OK {
+			r.Items[i].Required = true
+			r.Items[i].Fix = "start as root (sudo gust serve), or without any isolation with --driver process"
+		}
+	}
+	return r
 }
 
 // writeDoctor prints one line for each thing that was looked at and one more for what to do about it. "MISSING" is what
