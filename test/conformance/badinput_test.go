@@ -79,7 +79,7 @@ func TestBadCreateFunctionLeavesNothing(t *testing.T) {
 			"ValidationException", "Value '0' at 'timeout' failed to satisfy constraint: Member must have value greater than or equal to 1"},
 		{"timeout above", func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(901) }, "", "'timeout'"},
 		{"environment over 4 KB", func(in *lambda.CreateFunctionInput) {
-			in.Environment = &types.Environment{Variables: map[string]string{"A": strings.Repeat("x", 4096)}}
+			in.Environment = &types.Environment{Variables: map[string]string{"LONG": strings.Repeat("x", 4096)}}
 		}, "InvalidParameterValueException", "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit."},
 		{"reserved variable", func(in *lambda.CreateFunctionInput) {
 			in.Environment = &types.Environment{Variables: map[string]string{"AWS_REGION": "x"}}
@@ -197,8 +197,8 @@ func TestServerRefusesToStart(t *testing.T) {
 	}{
 		"port in use":            {[]string{"--data", t.TempDir(), "--listen", l.Addr().String()}, "in use"},
 		"data directory in use":  {[]string{"--data", s.Dir, "--listen", "127.0.0.1:0"}, "another"},
-		"not a loopback address": {[]string{"--data", t.TempDir(), "--listen", "0.0.0.0:0"}, "loopback"},
-		"corrupted data":         {[]string{"--data", corrupt, "--listen", "127.0.0.1:0"}, "corrupt"},
+		"not a loopback address": {[]string{"--data", t.TempDir(), "--listen", "0.0.0.0:0"}, "other machines"},
+		"corrupted data":         {[]string{"--data", corrupt, "--listen", "127.0.0.1:0"}, "damaged"},
 	} {
 		if got := serve(t, c.args...); !strings.Contains(got, c.want) {
 			t.Errorf("%s: the message lacks %q:\n%s", name, c.want, got)

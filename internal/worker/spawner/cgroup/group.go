@@ -7,6 +7,7 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -51,13 +52,15 @@ func (h *Host) New(name string, l Limits) (*Group, error) {
 		return nil, fmt.Errorf("new cgroup: bad name %q", name)
 	}
 	g := h.group(name)
-	for i, dir := range g.dirs {
-		if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // as the kernel's own groups
-			for _, made := range g.dirs[:i] {
-				_ = unix.Rmdir(made) // empty and just made
-			}
-			return nil, fmt.Errorf("new cgroup: %w", err)
+	err := g.make()
+	for try := 0; errors.Is(err, fs.ErrNotExist) && try < 5; try++ {
+		// Another server on this host has ended and taken the empty base directories with it.
+		if err = h.restore(); err == nil {
+			err = g.make()
 		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("new cgroup: %w", err)
 	}
 	if err := g.SetLimits(l); err != nil {
 		for _, made := range g.dirs {
@@ -66,6 +69,19 @@ func (h *Host) New(name string, l Limits) (*Group, error) {
 		return nil, err
 	}
 	return g, nil
+}
+
+// make makes the directories, all or none.
+func (g *Group) make() error {
+	for i, dir := range g.dirs {
+		if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // as the kernel's own groups
+			for _, made := range g.dirs[:i] {
+				_ = unix.Rmdir(made) // empty and just made
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 func (h *Host) group(name string) *Group {

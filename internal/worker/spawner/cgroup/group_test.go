@@ -268,6 +268,23 @@ func TestSweepRemovesOnlyItsPrefix(t *testing.T) {
 	q.must("spin 1ms")
 }
 
+func TestNewAfterAnotherServerRemovedTheBase(t *testing.T) {
+	h := mustHost(t)
+	if err := h.Close(); err != nil { // what another server on this host does when it ends
+		t.Fatal(err)
+	}
+	g, err := h.New("after", Limits{PIDs: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Close(); err != nil {
+		t.Errorf("Close while a group is there: %v", err)
+	}
+	if err := g.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestNewRefusesBadNames(t *testing.T) {
 	h := &Host{ready: true}
 	for _, name := range []string{"", ".", "..", "a/b", "a\nb"} {

@@ -56,11 +56,41 @@ func denied(err error) bool {
 	return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EROFS)
 }
 
-// Close removes the base directories if they are empty.
+// restore makes the base directories again, with the controllers that Setup handed down to them.
+func (h *Host) restore() error {
+	for _, dir := range h.parents() {
+		if err := mkdir(dir); err != nil {
+			return err
+		}
+	}
+	var limits []string
+	for name, c := range map[string]Controller{"memory": h.Memory, "cpu": h.CPU, "pids": h.PIDs} {
+		if c.Version == 2 {
+			limits = append(limits, name)
+		}
+	}
+	if len(limits) == 0 {
+		return nil
+	}
+	slices.Sort(limits)
+	return enable(h.unifiedBase(), limits)
+}
+
+// unifiedBase is the v2 base directory; "" when no feature uses v2.
+func (h *Host) unifiedBase() string {
+	for _, c := range h.features() {
+		if c.Version == 2 {
+			return c.Parent
+		}
+	}
+	return ""
+}
+
+// Close removes the base directories if they are empty: another server on this host may still use them.
 func (h *Host) Close() error {
 	var errs []error
 	for _, dir := range h.parents() {
-		if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) {
+		if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.ENOTEMPTY) {
 			errs = append(errs, &os.PathError{Op: "rmdir", Path: dir, Err: err})
 		}
 	}
