@@ -48,6 +48,7 @@ type incarnation struct {
 	proc  sandbox.Process
 	door  sync.WaitGroup // the API door on place.API
 	ready bool           // init succeeded
+	share float64        // CPU share to set after init; 0 when the claim has set it
 	cpu   time.Duration  // used until the end of the last invocation; of the holder
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,7 +56,49 @@ func (l *logSink) text() string {
 type bench struct {
 	env    *lifecycle.Environment
 	logs   *logSink
+	places []*limited
 	finish func() string // closes the environment and returns its whole log
+}
+
+// limited is a sandbox whose CPU share can change: it records the shares.
+type limited struct {
+	sandbox.Sandbox
+	shares []float64
+}
+
+func (l *limited) Claim(ctx context.Context, c sandbox.Claim) error {
+	l.shares = append(l.shares, c.CPU)
+	return l.Sandbox.Claim(ctx, c)
+}
+
+func (l *limited) SetCPU(_ context.Context, cores float64) error {
+	l.shares = append(l.shares, cores)
+	return nil
+}
+
+func TestFirstInitHasMoreCPUTime(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		memory int
+		what   string
+		want   [][]float64 // of each sandbox
+	}{
+		{"small function", 1769 / 2, "", [][]float64{{2, 884 / 1769.0}}},
+		{"large function", 3538, "", [][]float64{{2}}},
+		{"second init", 1769, "exit7-once", [][]float64{{2}, {1}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := mustEnvironment(t, bootInit(tc.what), func(v *invoke.Version, _ *lifecycle.Config) { v.MemoryMB = tc.memory })
+			answer(t, b.invoke(t, "id-1", bootstraptest.Event{}))
+			var got [][]float64
+			for _, l := range b.places {
+				got = append(got, l.shares)
+			}
+			if !slices.EqualFunc(got, tc.want, slices.Equal[[]float64]) {
+				t.Errorf("shares %v, want %v", got, tc.want)
+			}
+		})
+	}
 }
 
 type option func(*invoke.Version, *lifecycle.Config)
@@ -82,10 +125,16 @@ func mustEnvironment(t testing.TB, opts ...option) *bench {
 	for _, o := range opts {
 		o(v, &cfg)
 	}
+	b := &bench{logs: sink}
 	env, err := lifecycle.New(lifecycle.Deps{
 		Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Output: writer,
 		Place: func(ctx context.Context, tmpl sandbox.Template) (*lifecycle.Place, error) {
-			return mustPlace(ctx, driver, tmpl)
+			p, err := mustPlace(ctx, driver, tmpl)
+			if err == nil {
+				l := &limited{Sandbox: p.Sandbox}
+				p.Sandbox, b.places = l, append(b.places, l)
+			}
+			return p, err
 		},
 		Credentials: func(context.Context, string, string) (lifecycle.Credentials, error) {
 			return lifecycle.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret", SessionToken: "token"}, nil
@@ -104,7 +153,8 @@ func mustEnvironment(t testing.TB, opts ...option) *bench {
 		return sink.text()
 	}
 	t.Cleanup(func() { finish() })
-	return &bench{env: env, logs: sink, finish: finish}
+	b.env, b.finish = env, finish
+	return b
 }
 
 func mustPlace(ctx context.Context, d sandbox.Driver, tmpl sandbox.Template) (*lifecycle.Place, error) {

@@ -18,9 +18,13 @@ const (
 	mbPerCore    = 1769.0 // MB of memory that come with one vCPU
 )
 
+// initCores is the CPU share during the first init, where the function's own is smaller and the sandbox can change it.
+// AWS documents no number: unverified.
+const initCores = 2.0
+
 // start claims a sandbox and starts the runtime process in it: Parked -> Claimed -> Init. A fault is the function's,
 // an error the host's. began is when the process was started.
-func (e *Environment) start(ctx context.Context) (c *incarnation, began time.Time, f *fault, err error) {
+func (e *Environment) start(ctx context.Context, boost bool) (c *incarnation, began time.Time, f *fault, err error) {
 	cred, err := e.deps.Credentials(ctx, e.cfg.Version.RoleARN, e.cfg.Version.Name)
 	if err != nil {
 		return nil, began, nil, fmt.Errorf("credentials of the execution role: %w", err)
@@ -31,7 +35,7 @@ func (e *Environment) start(ctx context.Context) (c *incarnation, began time.Tim
 		return nil, began, nil, err
 	}
 	c = &incarnation{place: place, api: runtimeapi.New()}
-	if err := e.adopt(ctx, c, cred); err != nil {
+	if err := e.adopt(ctx, c, cred, boost); err != nil {
 		return nil, began, nil, err
 	}
 	began = e.deps.Clock.Now()
@@ -64,7 +68,7 @@ func (e *Environment) startOf(p *Place, cred Credentials) Start {
 }
 
 // adopt makes the sandbox the environment's and claims it. What fails is closed.
-func (e *Environment) adopt(ctx context.Context, c *incarnation, cred Credentials) error {
+func (e *Environment) adopt(ctx context.Context, c *incarnation, cred Credentials, boost bool) error {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
@@ -76,9 +80,13 @@ func (e *Environment) adopt(ctx context.Context, c *incarnation, cred Credential
 	e.tmp = nil
 	e.mu.Unlock()
 	v := e.cfg.Version
+	cpu := float64(v.MemoryMB) / mbPerCore
+	if _, ok := c.place.Sandbox.(sandbox.CPULimiter); ok && boost && cpu < initCores {
+		c.share, cpu = cpu, initCores
+	}
 	err := c.place.Sandbox.Claim(ctx, sandbox.Claim{
 		Code: e.cfg.CodeDir, Runtime: e.cfg.Launch.RuntimeDir,
-		MemoryMB: v.MemoryMB, EphemeralMB: v.EphemeralMB, CPU: float64(v.MemoryMB) / mbPerCore,
+		MemoryMB: v.MemoryMB, EphemeralMB: v.EphemeralMB, CPU: cpu,
 		PIDs: processLimit, Files: fileLimit, Tmp: tmp,
 	})
 	if err != nil {
@@ -102,9 +110,9 @@ func (e *Environment) adopt(ctx context.Context, c *incarnation, cred Credential
 }
 
 // init starts the runtime and waits until it asks for its first event, at most until limit has passed. limited words
-// what happens then.
-func (e *Environment) init(ctx context.Context, limit time.Duration, limited *fault) (time.Duration, *fault, error) {
-	c, began, f, err := e.start(ctx)
+// what happens then. boost: with more CPU time than the function's own.
+func (e *Environment) init(ctx context.Context, limit time.Duration, limited *fault, boost bool) (time.Duration, *fault, error) {
+	c, began, f, err := e.start(ctx, boost)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -114,6 +122,11 @@ func (e *Environment) init(ctx context.Context, limit time.Duration, limited *fa
 	took := e.deps.Clock.Now().Sub(began)
 	if f != nil {
 		return took, f, nil
+	}
+	if limiter, ok := c.place.Sandbox.(sandbox.CPULimiter); ok && c.share > 0 {
+		if err := limiter.SetCPU(ctx, c.share); err != nil {
+			return took, nil, fmt.Errorf("limit the CPU share after init: %w", err)
+		}
 	}
 	c.ready = true
 	return took, nil, e.become(Ready)

@@ -168,7 +168,7 @@ func (e *Environment) firstInit(ctx context.Context) (time.Duration, error) {
 	}
 	e.tried = true
 	e.out.Lines(initStartLine(e.cfg.Launch, e.cfg.Version.Runtime))
-	took, f, err := e.init(ctx, e.cfg.InitLimit, &fault{errorType: "Sandbox.Timedout", status: "timeout", lost: true})
+	took, f, err := e.init(ctx, e.cfg.InitLimit, &fault{errorType: "Sandbox.Timedout", status: "timeout", lost: true}, true)
 	if err != nil || f == nil {
 		return took, err
 	}
@@ -181,7 +181,7 @@ func (e *Environment) firstInit(ctx context.Context) (time.Duration, error) {
 func (e *Environment) run(ctx context.Context, ev invoke.Event, d *invocation) (runtimeapi.Outcome, *fault, error) {
 	limit := e.cfg.Version.Timeout
 	if c := e.current(); c == nil || !c.ready {
-		took, f, err := e.init(ctx, limit, timeoutFault(limit))
+		took, f, err := e.init(ctx, limit, timeoutFault(limit), false)
 		if err != nil {
 			return runtimeapi.Outcome{}, nil, err
 		}

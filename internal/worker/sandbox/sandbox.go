@@ -75,6 +75,13 @@ type Sandbox interface {
 	Close() error
 }
 
+// CPULimiter is implemented by sandboxes whose share of CPU time can change after the Claim. Lambda gives a function more
+// of it during its first init; without this interface init has the function's own share, and is slower.
+type CPULimiter interface {
+	// SetCPU replaces Claim.CPU, the share in cores.
+	SetCPU(ctx context.Context, cores float64) error
+}
+
 // Paths are absolute paths as seen from inside.
 type Paths struct {
 	Task    string // the function's code: "/var/task"
