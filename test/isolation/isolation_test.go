@@ -6,8 +6,10 @@ package isolation
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,7 +35,7 @@ type answer struct {
 type host struct {
 	secretFile string // a file of the host
 	listener   string // "tcp!127.0.0.1:PORT": a loopback service of the host
-	pid        int    // a process of the host
+	pid        int    // a process of the host that may be signalled and traced
 }
 
 func call(t *testing.T, s *harness.Server, function string, e event) answer {
@@ -60,20 +62,20 @@ func attempts(h host) map[string]struct {
 		escaped func(answer) bool
 	}
 	return map[string]attempt{
-		"read a file of the host":         {event{Do: "read", Path: h.secretFile}, worked},
-		"see a process of the host":       {event{Do: "try-processes", Text: "gust serve"}, nil},
-		"see another function's process":  {event{Do: "try-processes", Text: "MARK=neighbour"}, worked},
-		"signal a process of the host":    {event{Do: "try-kill", N: h.pid}, worked},
-		"reach a loopback service":        {event{Do: "try-dial", Path: h.listener}, worked},
-		"mount a file system":             {event{Do: "try-mount", Path: "/tmp"}, worked},
-		"make a user namespace":           {event{Do: "try-userns"}, worked},
-		"trace the parent":                {event{Do: "try-ptrace", N: 1}, worked},
-		"become another user":             {event{Do: "try-setuid", N: 12345}, worked},
-		"change the root":                 {event{Do: "try-chroot", Path: "/tmp"}, worked},
-		"make a block device":             {event{Do: "try-mknod", Path: "/tmp/gust-test-device"}, worked},
-		"open a raw packet socket":        {event{Do: "try-raw"}, worked},
-		"write to the code":               {event{Do: "write", Path: "bootstrap-was-here", Text: "x"}, worked},
-		"read the parent's address space": {event{Do: "read", Path: "/proc/1/environ"}, func(a answer) bool { return a.Error == "" && a.Text != "" }},
+		"read a file of the host":        {event{Do: "read", Path: h.secretFile}, worked},
+		"see a process of the host":      {event{Do: "try-processes", Text: "--listen"}, nil},
+		"see another function's process": {event{Do: "try-processes", Text: "MARK=neighbour"}, worked},
+		"signal a process of the host":   {event{Do: "try-kill", N: h.pid}, worked},
+		"reach a loopback service":       {event{Do: "try-dial", Path: h.listener}, worked},
+		"mount a file system":            {event{Do: "try-mount"}, worked},
+		"make a user namespace":          {event{Do: "try-userns"}, worked},
+		"trace a process":                {event{Do: "try-ptrace", N: h.pid}, worked},
+		"become another user":            {event{Do: "try-setuid", N: 12345}, worked},
+		"change the root":                {event{Do: "try-chroot", Path: "/tmp"}, worked},
+		"make a block device":            {event{Do: "try-mknod", Path: "/tmp/gust-test-device"}, worked},
+		"open a raw packet socket":       {event{Do: "try-raw"}, worked},
+		"write to the code":              {event{Do: "write", Path: "bootstrap-was-here", Text: "x"}, worked},
+		"read a process's environment":   {event{Do: "read", Path: fmt.Sprintf("/proc/%d/environ", h.pid)}, func(a answer) bool { return a.Error == "" && a.Text != "" }},
 	}
 }
 
@@ -83,7 +85,12 @@ func TestFunctionsCannotLeaveTheirSandbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	h := host{secretFile: filepath.Join(dir, "secret"), pid: os.Getpid()}
+	victim := exec.CommandContext(t.Context(), "sleep", "300")
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = victim.Process.Kill(); _ = victim.Wait() })
+	h := host{secretFile: filepath.Join(dir, "secret"), pid: victim.Process.Pid}
 	if err := os.WriteFile(h.secretFile, []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +129,16 @@ func TestFunctionsCannotLeaveTheirSandbox(t *testing.T) {
 		})
 	}
 	_ = os.Remove("/tmp/gust-test-device")
+	for name, e := range map[string]event{
+		"trace PID 1":  {Do: "try-ptrace", N: 1},
+		"signal PID 1": {Do: "try-kill", N: 1},
+	} {
+		t.Run(name, func(t *testing.T) { // outside a sandbox this is the host's: not to be tried there
+			if got := call(t, isolated, "attacker", e); got.Error == "" {
+				t.Errorf("the sandbox let it happen: %+v", got)
+			}
+		})
+	}
 }
 
 func TestFunctionsDoNotShareTmp(t *testing.T) {

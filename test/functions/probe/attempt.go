@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -33,9 +35,9 @@ func attempt(ctx context.Context, e Event, a *Answer) {
 		}
 		a.Error = text(err)
 	case "try-mount":
-		a.Error = text(syscall.Mount("tmpfs", e.Path, "tmpfs", 0, ""))
+		a.Error = tryMount()
 	case "try-ptrace":
-		a.Error = text(syscall.PtraceAttach(e.N))
+		a.Error = tryTrace(e.N)
 	case "try-kill":
 		a.Error = text(syscall.Kill(e.N, 0))
 	case "try-userns":
@@ -62,6 +64,31 @@ func attempt(ctx context.Context, e Event, a *Answer) {
 	default:
 		a.Error = "unknown: " + e.Do
 	}
+}
+
+// tryMount mounts over a directory of its own and takes the mount away again: without a sandbox this is the host.
+func tryMount() string {
+	dir, err := os.MkdirTemp("", "mount-")
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = os.Remove(dir) }()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+		return err.Error()
+	}
+	return text(syscall.Unmount(dir, syscall.MNT_DETACH))
+}
+
+// tryTrace attaches to a process and lets it go again.
+func tryTrace(pid int) string {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := syscall.PtraceAttach(pid); err != nil {
+		return err.Error()
+	}
+	var status syscall.WaitStatus
+	_, err := syscall.Wait4(pid, &status, syscall.WALL, nil)
+	return text(errors.Join(err, syscall.PtraceDetach(pid)))
 }
 
 func errno(_, _ uintptr, e syscall.Errno) string {
