@@ -25,9 +25,17 @@ import (
 	"github.com/gustcloud/gust/internal/worker/sandbox/process"
 )
 
+var bootstrap bootstraptest.Builder
+
 func TestMain(m *testing.M) {
-	bootstraptest.Main()
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "gust-bootstrap")
+	if err != nil {
+		panic(err)
+	}
+	bootstrap.Dir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // logSink records what the log service would store.
@@ -119,7 +127,7 @@ func mustEnvironment(t testing.TB, opts ...option) *bench {
 		Timeout: 5 * time.Second, EphemeralMB: 512, LogGroup: "/aws/lambda/f",
 	}
 	cfg := lifecycle.Config{
-		ID: strings.Repeat("0a", 16), Version: v, Launch: bootstraptest.Launch(v), CodeDir: bootstraptest.CodeDir(t),
+		ID: strings.Repeat("0a", 16), Version: v, Launch: bootstraptest.Launch(v), CodeDir: bootstrap.CodeDir(t),
 		InitLimit: 5 * time.Second, InitType: "on-demand",
 	}
 	for _, o := range opts {
@@ -360,16 +368,21 @@ func TestInitThatFailsRunsAgainUnderTheInvocation(t *testing.T) {
 func TestBootstrapThatCannotStart(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
-		prepare func(t *testing.T, dir string)
+		content string // of the bootstrap, "" for none
+		mode    os.FileMode
 		message string
 	}{
-		{"missing", func(*testing.T, string) {}, "no such file or directory"},
-		{"not executable", func(t *testing.T, dir string) { mustWrite(t, dir+"/bootstrap", "#!/bin/sh\n", 0o600) }, "permission denied"},
-		{"not a program", func(t *testing.T, dir string) { mustWrite(t, dir+"/bootstrap", "hello", 0o700) }, "exec format error"},
-		{"its interpreter is missing", func(t *testing.T, dir string) { mustWrite(t, dir+"/bootstrap", "#!/no/such\n", 0o700) }, "no such file or directory"},
+		{"missing", "", 0, "no such file or directory"},
+		{"not executable", "#!/bin/sh\n", 0o600, "permission denied"},
+		{"not a program", "hello", 0o700, "exec format error"},
+		{"its interpreter is missing", "#!/no/such\n", 0o700, "no such file or directory"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := mustEnvironment(t, func(_ *invoke.Version, c *lifecycle.Config) { c.CodeDir = t.TempDir(); tc.prepare(t, c.CodeDir) })
+			dir := t.TempDir()
+			if tc.content != "" {
+				mustWrite(t, dir+"/bootstrap", tc.content, tc.mode)
+			}
+			b := mustEnvironment(t, func(_ *invoke.Version, c *lifecycle.Config) { c.CodeDir = dir })
 			res := b.invoke(t, "id-1", bootstraptest.Event{})
 			if !strings.Contains(string(res.Payload), tc.message) || res.Report.ErrorType != "Runtime.InvalidEntrypoint" {
 				t.Errorf("got %s, report %+v", res.Payload, res.Report)

@@ -25,9 +25,17 @@ import (
 	"github.com/gustcloud/gust/internal/worker/sandbox/process"
 )
 
+var bootstrap bootstraptest.Builder
+
 func TestMain(m *testing.M) {
-	bootstraptest.Main()
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "gust-bootstrap")
+	if err != nil {
+		panic(err)
+	}
+	bootstrap.Dir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 type launcher struct{}
@@ -66,7 +74,7 @@ func mustPool(t testing.TB, limits pool.Limits) (p *pool.Pool, logs *memoryLogs,
 	driver := process.New(process.Deps{Dir: t.TempDir(), IDs: ids.System(), Clock: clock.System{}})
 	logs = &memoryLogs{}
 	p = pool.New(pool.Deps{
-		Driver: driver, Runtimes: launcher{}, Code: oneDir(bootstraptest.CodeDir(t)), Logs: logs,
+		Driver: driver, Runtimes: launcher{}, Code: oneDir(bootstrap.CodeDir(t)), Logs: logs,
 		Credentials: func(context.Context, string, string) (lifecycle.Credentials, error) {
 			return lifecycle.Credentials{}, nil
 		},

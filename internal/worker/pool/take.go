@@ -63,7 +63,7 @@ func (p *Pool) take(ctx context.Context, k key) (*slot, error) {
 			grace = v15min // there is no room for another one
 		}
 		if sl == nil {
-			return nil, nil //nolint:nilnil // room
+			return nil, nil // room
 		}
 		ok, err := p.awaken(ctx, sl, grace)
 		if ok || err != nil {

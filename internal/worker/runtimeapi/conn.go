@@ -26,7 +26,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 // serve reads requests until the client or the server closes the connection.
 func (c *conn) serve() {
 	defer c.server.forget(c)
-	defer c.nc.Close() //nolint:errcheck // nothing can be done about it
+	defer func() { _ = c.nc.Close() }()
 	for {
 		r, err := readHead(c.br)
 		if err != nil {

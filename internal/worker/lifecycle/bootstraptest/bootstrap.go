@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bootstraptest is a custom runtime for tests of the worker: the test binary itself, started again as a
-// function's bootstrap. Call Main first in TestMain. What an invocation does is said by its event (Event); what init
-// does, by the variable BOOT_INIT. It speaks the Runtime API with net/http, so it is a client that shares no code with
-// our server.
+// Package bootstraptest gives tests of the worker a function to run: a custom runtime in testdata/bootstrap, which is
+// built once for each test binary. What an invocation does is said by its event (Event).
 package bootstraptest
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/gustcloud/gust/internal/invoke"
 	"github.com/gustcloud/gust/internal/worker/lifecycle"
@@ -56,25 +47,29 @@ func (e Event) Marshal() []byte {
 	return b
 }
 
-const marker = "GUST_TEST_BOOTSTRAP"
+const program = "github.com/gustcloud/gust/internal/worker/lifecycle/bootstraptest/testdata/bootstrap"
 
-// Main runs the bootstrap when this process was started as one, and then does not return.
-func Main() {
-	if os.Getenv(marker) != "" {
-		run()
-		os.Exit(0)
-	}
+// Builder builds the bootstrap when it is first needed. A test package has one, and removes Dir at its end.
+type Builder struct {
+	Dir  string // existing directory for the executable
+	once sync.Once
+	err  error
+	out  []byte
 }
 
-// CodeDir returns a code directory with this test binary as its bootstrap.
-func CodeDir(t testing.TB) string {
+// CodeDir returns a code directory with the bootstrap.
+func (b *Builder) CodeDir(t testing.TB) string {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+	built := filepath.Join(b.Dir, "bootstrap")
+	b.once.Do(func() {
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-o", built, program) //nolint:gosec // our own program
+		b.out, b.err = cmd.CombinedOutput()
+	})
+	if b.err != nil {
+		t.Fatalf("build the bootstrap: %v\n%s", b.err, b.out)
 	}
 	dir := t.TempDir()
-	if err := os.Symlink(self, filepath.Join(dir, "bootstrap")); err != nil {
+	if err := os.Link(built, filepath.Join(dir, "bootstrap")); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -91,7 +86,7 @@ func Launch(v *invoke.Version, env ...string) lifecycle.Launch {
 				SessionToken: s.Credentials.SessionToken,
 			},
 		})
-		vars = append(vars, marker+"=1", "TMPDIR="+s.Paths.Tmp)
+		vars = append(vars, "TMPDIR="+s.Paths.Tmp)
 		for _, e := range env {
 			if e == OverSocket {
 				e = "AWS_LAMBDA_RUNTIME_API=" + s.Socket
@@ -104,148 +99,3 @@ func Launch(v *invoke.Version, env ...string) lifecycle.Launch {
 
 // OverSocket as an env of Launch makes the bootstrap use the unix socket.
 const OverSocket = "socket"
-
-func run() {
-	api := os.Getenv("AWS_LAMBDA_RUNTIME_API")
-	client := &http.Client{}
-	if strings.HasPrefix(api, "@") {
-		socket := api
-		client.Transport = &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }}
-		api = "localhost"
-	}
-	base := "http://" + api + "/2018-06-01/runtime/"
-	initialize(client, base)
-	for n := 1; ; n++ {
-		res, err := client.Get(base + "invocation/next")
-		if err != nil {
-			fmt.Println("next:", err)
-			os.Exit(3)
-		}
-		body, err := io.ReadAll(res.Body)
-		if err != nil || res.StatusCode != http.StatusOK {
-			fmt.Println("next:", res.Status, err)
-			os.Exit(3)
-		}
-		handle(client, base+"invocation/"+res.Header.Get("Lambda-Runtime-Aws-Request-Id"), body, n, res.Header)
-	}
-}
-
-// initialize does what BOOT_INIT says; "once" variants only until a file in /tmp exists.
-func initialize(client *http.Client, base string) {
-	what := os.Getenv("BOOT_INIT")
-	if rest, ok := strings.CutSuffix(what, "-once"); ok {
-		mark := filepath.Join(os.Getenv("TMPDIR"), "init-was-here")
-		if _, err := os.Stat(mark); err == nil {
-			return
-		}
-		if err := os.WriteFile(mark, nil, 0o600); err != nil {
-			panic(err)
-		}
-		what = rest
-	}
-	switch what {
-	case "exit0":
-		os.Exit(0)
-	case "exit7":
-		os.Exit(7)
-	case "hang":
-		select {}
-	case "sleep":
-		time.Sleep(50 * time.Millisecond) // init that takes a while
-	case "error":
-		req, _ := http.NewRequest("POST", base+"init/error", strings.NewReader(`{"errorType":"Boot.Failed","errorMessage":"no"}`))
-		req.Header.Set("Lambda-Runtime-Function-Error-Type", "Runtime.BootFailed")
-		if _, err := client.Do(req); err != nil {
-			panic(err)
-		}
-		os.Exit(1)
-	}
-}
-
-func handle(client *http.Client, url string, body []byte, n int, head http.Header) {
-	var e Event
-	if err := json.Unmarshal(body, &e); err != nil {
-		post(client, url+"/error", []byte(`{"errorType":"Boot.BadEvent"}`), "", "Function.BadEvent")
-		return
-	}
-	os.Stdout.WriteString(e.Print)
-	os.Stderr.WriteString(e.PrintErr)
-	file := filepath.Join(os.Getenv("TMPDIR"), "kept")
-	if e.WriteTmp != "" {
-		if err := os.WriteFile(file, []byte(e.WriteTmp), 0o600); err != nil {
-			panic(err)
-		}
-	}
-	result := map[string]any{"n": n, "pid": os.Getpid(), "deadline": head.Get("Lambda-Runtime-Deadline-Ms")}
-	if e.ReadTmp {
-		data, err := os.ReadFile(file)
-		result["tmp"] = string(data)
-		if err != nil {
-			result["tmp"] = "no file"
-		}
-	}
-	if e.Allocate > 0 {
-		block := make([]byte, e.Allocate<<20)
-		for i := 0; i < len(block); i += 4096 {
-			block[i] = 1
-		}
-		result["allocated"] = len(block)
-	}
-	if e.Env != "" {
-		result["env"] = os.Getenv(e.Env)
-	}
-	if e.Spin > 0 {
-		for end := time.Now().Add(time.Duration(e.Spin) * time.Millisecond); time.Now().Before(end); {
-		}
-	}
-	finish(client, url, e, result)
-}
-
-func finish(client *http.Client, url string, e Event, result map[string]any) {
-	switch {
-	case e.Hang:
-		select {}
-	case e.Exit != nil:
-		os.Exit(*e.Exit)
-	case e.Kill:
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
-	case e.Error != "":
-		post(client, url+"/error", fmt.Appendf(nil, `{"errorType":%q,"errorMessage":"as asked"}`, e.Error), "", e.Error)
-	case e.Size > 0:
-		post(client, url+"/response", bytes.Repeat([]byte{'x'}, e.Size), e.Mode, "")
-	default:
-		out, _ := json.Marshal(result)
-		post(client, url+"/response", out, e.Mode, "")
-	}
-	os.Stdout.WriteString(e.PrintAfter)
-	if e.ExitAfter {
-		os.Exit(0)
-	}
-	if e.HangAfter {
-		select {}
-	}
-}
-
-func post(client *http.Client, url string, body []byte, mode, errorType string) {
-	req, err := http.NewRequest("POST", url, bytes.NewReader(body))
-	if err != nil {
-		panic(err)
-	}
-	if mode != "" {
-		req.Header.Set("Lambda-Runtime-Function-Response-Mode", mode)
-	}
-	if errorType != "" {
-		req.Header.Set("Lambda-Runtime-Function-Error-Type", errorType)
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		fmt.Println("post:", err)
-		return
-	}
-	if res.StatusCode != http.StatusAccepted {
-		fmt.Println("post: status " + strconv.Itoa(res.StatusCode))
-	}
-	_, _ = io.Copy(io.Discard, res.Body)
-	_ = res.Body.Close()
-}
