@@ -114,9 +114,6 @@ func (s *Store) applyLocked(t *tx, b *pebble.Batch) (*commit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: build batch: %w", errors.Join(err, b.Close()))
 	}
-	for k := range t.writes.points {
-		keys = append(keys, k)
-	}
 	c := &commit{batch: b, ticket: &ticket{done: make(chan struct{})}}
 
 	oldest, others, err := s.publish(t, c)
@@ -125,7 +122,10 @@ func (s *Store) applyLocked(t *tx, b *pebble.Batch) (*commit, error) {
 	}
 	s.order += uint64(len(t.writes.appends))
 	s.reserved = reserved
-	if others {
+	if others { // only then somebody can conflict
+		for k := range t.writes.points {
+			keys = append(keys, k)
+		}
 		s.history.add(commitRecord{version: s.version, keys: keys, ranges: t.writes.ranges})
 	}
 	s.history.trim(oldest)
