@@ -68,7 +68,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) sandbox.Driver, f Features) 
 func MustPayload(tb testing.TB) string {
 	tb.Helper()
 	dir := tb.TempDir()
-	build := exec.CommandContext(tb.Context(), "go", "build", "-o", filepath.Join(dir, "payload"), //nolint:gosec // a test
+	build := exec.CommandContext(tb.Context(), "go", "build", "-o", filepath.Join(dir, "payload"),
 		"github.com/gustcloud/gust/internal/worker/sandbox/sandboxtest/testdata/payload")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -80,7 +80,7 @@ func MustPayload(tb testing.TB) string {
 		}
 	}
 	for d := dir; strings.HasPrefix(d, os.TempDir()+"/"); d = filepath.Dir(d) { // the process driver's users read it too
-		if err := os.Chmod(d, 0o755); err != nil { //nolint:gosec // a test
+		if err := os.Chmod(d, 0o755); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package linux_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/gustcloud/gust/internal/worker/sandbox"
+	"github.com/gustcloud/gust/internal/worker/sandbox/sandboxtest"
+)
+
+func TestSandboxesHaveUsersOfTheirOwn(t *testing.T) {
+	d := newDriver(t, t.TempDir())
+	defer d.Close()
+	code := sandboxtest.MustPayload(t)
+	busy(t, d, code)
+	busy(t, d, code)
+	users := map[string]int{}
+	for _, pid := range children(t, os.Getpid()) {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(status)) {
+			if uid, ok := strings.CutPrefix(line, "Uid:"); ok {
+				users[strings.Fields(uid)[1]]++
+			}
+		}
+	}
+	// The spawner; then for each sandbox PID 1 and two processes of the function.
+	want := map[string]int{"0": 1, "1048576": 1, "1049569": 2, "1049600": 1, "1050593": 2}
+	if fmt.Sprint(users) != fmt.Sprint(want) {
+		t.Errorf("host users and their processes: got %v, want %v", users, want)
+	}
+}
+
+func TestTooLongEnvironmentIsTheCommandsFault(t *testing.T) {
+	d := newDriver(t, t.TempDir())
+	defer d.Close()
+	b, _ := busy(t, d, sandboxtest.MustPayload(t))
+	_, err := b.Start(t.Context(), sandbox.Command{Path: "/var/task/payload", Env: []string{"A=" + strings.Repeat("x", 200<<10)}})
+	var start *sandbox.StartError
+	if !errors.As(err, &start) || !errors.Is(err, syscall.E2BIG) {
+		t.Errorf("got %v, want a StartError with E2BIG", err)
+	}
+}
+
+func TestManySandboxesAtOnce(t *testing.T) {
+	runDir := t.TempDir()
+	d := newDriver(t, runDir)
+	code := sandboxtest.MustPayload(t)
+	var wg sync.WaitGroup
+	for range 24 {
+		wg.Go(func() {
+			b, err := d.Prepare(t.Context(), sandbox.Template{EphemeralMB: 64})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := b.Claim(t.Context(), sandbox.Claim{Code: code, MemoryMB: 64, EphemeralMB: 64, PIDs: 64}); err != nil {
+				t.Error(err)
+			}
+			p, err := b.Start(t.Context(), sandbox.Command{Path: "/var/task/payload", Args: []string{"payload", "exit", "3"}, Dir: "/"})
+			if err != nil {
+				t.Error(err)
+			} else if e := p.Exit(); e.Code != 3 {
+				t.Errorf("got %+v", e)
+			}
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if h := observe(t, runDir); len(h.groups) != 0 {
+		t.Errorf("control groups are left: %v", h.groups)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	mustVanish(t, runDir)
+}
+
+func TestFailedPrepareLeavesNothing(t *testing.T) {
+	runDir := t.TempDir()
+	d := newDriver(t, runDir)
+	for _, bad := range []sandbox.Template{
+		{Binds: []sandbox.Bind{{Source: "/does/not/exist", Target: "/x"}}},
+		{Binds: []sandbox.Bind{{Source: "/etc", Target: "/etc/passwd"}}}, // a directory over a file
+	} {
+		if b, err := d.Prepare(t.Context(), bad); err == nil {
+			t.Errorf("prepared %s with %v", b.ID(), bad.Binds)
+		}
+	}
+	b, err := d.Prepare(t.Context(), sandbox.Template{Binds: []sandbox.Bind{{Source: "/etc/hostname", Target: "/etc/x/hostname"}}})
+	if err != nil {
+		t.Fatalf("a good template after bad ones: %v", err)
+	}
+	if err := b.Claim(t.Context(), sandbox.Claim{Code: "/does/not/exist"}); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("claim of missing code: got %v, want ENOENT", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if h := observe(t, runDir); len(h.groups) != 0 {
+		t.Errorf("control groups are left: %v", h.groups)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	mustVanish(t, runDir)
+}
