@@ -5,6 +5,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,6 +99,28 @@ func TestConfigRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzParseFile: any text is read to settings that can stand in a file, or refused.
+func FuzzParseFile(f *testing.F) {
+	f.Add("# comment\nlisten = 127.0.0.1:1\n\n")
+	f.Add("a=b=c\n=x")
+	f.Fuzz(func(t *testing.T, text string) {
+		values, err := parseFile(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		var again strings.Builder
+		for k, v := range values {
+			if k == "" || k != strings.TrimSpace(k) || strings.ContainsAny(k+v, "\n") {
+				t.Errorf("setting %q = %q", k, v)
+			}
+			again.WriteString(k + " = " + v + "\n")
+		}
+		if got, err := parseFile(strings.NewReader(again.String())); err != nil || !maps.Equal(got, values) {
+			t.Errorf("%q became %q, then %q: %v", text, values, got, err)
+		}
+	})
 }
 
 func TestEveryFlagHasAnEnvironmentVariableAndHelp(t *testing.T) {

@@ -85,7 +85,8 @@ func (g *Gate) account(ctx context.Context, r record) {
 	}
 	level := slog.LevelDebug
 	switch {
-	case r.status >= http.StatusInternalServerError && r.status != http.StatusNotImplemented:
+	case r.status >= http.StatusInternalServerError && r.status != http.StatusNotImplemented,
+		r.err != nil && r.status < http.StatusBadRequest: // an answer that broke off
 		level = slog.LevelError
 	case r.err != nil && !r.inProcess: // what an in-process call answers is its caller's business
 		level = slog.LevelInfo

@@ -88,13 +88,17 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 	}
-	if err != nil {
+	cut := err != nil && answer.status != 0 // the status is out: only the connection can still tell the client
+	if err != nil && !cut {
 		err = d.fail(c, answer, err)
 	}
 	d.Gate.account(c.r.Context(), record{
 		service: c.target.name, operation: c.target.operation, known: c.target.op >= 0,
 		status: answer.status, took: d.Clock.Now().Sub(start), err: err,
 	})
+	if cut {
+		panic(http.ErrAbortHandler) // closes the connection, so that a cut answer never looks complete
+	}
 }
 
 func (d *Door) refuse(c *call) error {
@@ -190,19 +194,20 @@ func (c *call) readBody(op *wire.Operation, limit int64) error {
 	var err error
 	c.body, err = wire.ReadBody(c.r, op, limit)
 	c.read = err == nil
+	if known := (*wire.FrameworkError)(nil); err != nil && !errors.As(err, &known) {
+		return &wire.FrameworkError{
+			Code: "IncompleteBody", Sender: true, Status: http.StatusBadRequest, // S3's code; other services have none
+			Message: "The request body ended before its announced length.", Cause: err,
+		}
+	}
 	return err
 }
 
-// fail answers err, unless the status is out already: then only the connection can tell the client. It returns err as
-// the audit should see it, nil when the client itself went away.
+// fail answers err. It returns err as the audit should see it, nil when the client itself went away.
 func (d *Door) fail(c *call, answer *response, err error) error {
 	if errors.Is(err, context.Canceled) && c.r.Context().Err() != nil {
 		answer.status = statusClientGone
 		return nil //nolint:nilerr // not a failure of the call
-	}
-	if answer.status != 0 {
-		d.Log.ErrorContext(c.r.Context(), "answer broken off", "error", err)
-		panic(http.ErrAbortHandler) // closes the connection, so that a cut answer never looks complete
 	}
 	writeFault(c, err)
 	return err

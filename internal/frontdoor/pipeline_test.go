@@ -366,6 +366,30 @@ func TestDoorLimitsBodies(t *testing.T) {
 	}
 }
 
+// brokenBody is a body whose connection breaks.
+type brokenBody struct{ left io.Reader }
+
+func (b brokenBody) Read(p []byte) (int, error) {
+	n, err := b.left.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func TestDoorBlamesTheClientForABrokenBody(t *testing.T) {
+	for _, headers := range [][]string{{form}, {"X-Amz-Target: Logs_20140328.CreateLogGroup"}} {
+		d := mustDoor(t, nil)
+		r := signed(t, sigv4.Keys{}, "", "POST", base+"/", "", headers...)
+		r.Body, r.ContentLength = io.NopCloser(brokenBody{strings.NewReader(`{"logGroupName`)}), 1000
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, r)
+		if w.Code != 400 || !strings.Contains(w.Body.String(), "IncompleteBody") || strings.Contains(d.log.String(), "level=ERROR") {
+			t.Errorf("%v: %d %s\n%s", headers, w.Code, w.Body, d.log)
+		}
+	}
+}
+
 func TestCallerGoesThroughTheGate(t *testing.T) {
 	d := mustDoor(t, func(ctx context.Context) error {
 		if reqctx.From(ctx).ID == "" {

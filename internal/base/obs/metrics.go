@@ -29,13 +29,6 @@ func (m *Metrics) Counter(name, help string, labels ...string) *prometheus.Count
 	return c
 }
 
-// Gauge registers a gauge with labels.
-func (m *Metrics) Gauge(name, help string, labels ...string) *prometheus.GaugeVec {
-	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
-	m.registry.MustRegister(g)
-	return g
-}
-
 // Seconds registers a histogram of durations in seconds, from 50 us to 30 s, with labels.
 func (m *Metrics) Seconds(name, help string, labels ...string) *prometheus.HistogramVec {
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: []float64{
@@ -43,11 +36,6 @@ func (m *Metrics) Seconds(name, help string, labels ...string) *prometheus.Histo
 	}}, labels)
 	m.registry.MustRegister(h)
 	return h
-}
-
-// Func registers a gauge whose value is read when the metrics are.
-func (m *Metrics) Func(name, help string, read func() float64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
 
 // Count registers a counter that something else keeps; it is read when the metrics are.

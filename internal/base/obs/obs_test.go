@@ -46,7 +46,7 @@ func TestLoggerAddsTheRequestID(t *testing.T) {
 func TestMetricsAreGathered(t *testing.T) {
 	m := obs.NewMetrics()
 	m.Counter("gust_test_total", "A test.", "service").WithLabelValues("sts").Add(2)
-	m.Func("gust_test_value", "A test.", func() float64 { return 7 })
+	m.Count("gust_test_other_total", "A test.", func() int64 { return 7 })
 	families, err := m.Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestMetricsAreGathered(t *testing.T) {
 	for _, f := range families {
 		got[f.GetName()] = f.GetMetric()[0].GetCounter().GetValue() + f.GetMetric()[0].GetGauge().GetValue()
 	}
-	if got["gust_test_total"] != 2 || got["gust_test_value"] != 7 || got["go_goroutines"] < 1 {
+	if got["gust_test_total"] != 2 || got["gust_test_other_total"] != 7 || got["go_goroutines"] < 1 {
 		t.Errorf("gathered %v", got)
 	}
 }
