@@ -27,6 +27,8 @@ var apart = []string{"services", "awsapi", "ingress"}
 var exceptions = [][2]string{
 	{"internal/access", "internal/lang/iampolicy"},
 	{"internal/store/blob", "internal/access"}, // it signs for S3
+	{"internal/cli", "internal/worker/host"}, // doctor and runtime list look at this machine, not at a server
+	{"internal/cli", "internal/worker/runtimes"},
 	{"cmd/gust", "internal/app"},
 	{"cmd/gust-init", "internal/worker/spawner/initproto"},
 	{"cmd/gust-init", "internal/worker/spawner/seccomp"},
