@@ -85,29 +85,25 @@ func listed(tb testing.TB, dir string) []string {
 	return out
 }
 
-// repeat is a deflated zip of one file of n zero bytes: a bomb when n is large.
-func bomb(tb testing.TB, n int64) []byte {
+// zipOfSizes is a zip of files that are that long by the zip's directory: bombs that cost nothing to make.
+func zipOfSizes(tb testing.TB, sizes ...uint64) []byte {
 	tb.Helper()
 	var buf bytes.Buffer
 	w := zip.NewWriter(&buf)
-	f, err := w.Create("zeros")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if _, err := io.CopyN(f, zeros{}, n); err != nil {
-		tb.Fatal(err)
+	for i, n := range sizes {
+		h := &zip.FileHeader{Name: fmt.Sprint("zeros", i), Method: zip.Deflate, UncompressedSize64: n, CompressedSize64: 2}
+		f, err := w.CreateRaw(h)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if _, err := f.Write([]byte{3, 0}); err != nil { // an empty stream
+			tb.Fatal(err)
+		}
 	}
 	if err := w.Close(); err != nil {
 		tb.Fatal(err)
 	}
 	return buf.Bytes()
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
 }
 
 // lying returns z with every directory entry's size set to n: what a directory says is not what is written.
@@ -169,8 +165,10 @@ func TestPackages(t *testing.T) {
 			name: "link that is also a directory", check: textUnzip,
 			zip: mustZip(t, zipEntry{"l", ".", fs.ModeSymlink | 0o777}, zipEntry{"l/x", "", 0o644}),
 		},
-		{name: "bomb", zip: bomb(t, MaxUnzipped+1), check: textSize},
-		{name: "bomb that lies", zip: lying(bomb(t, MaxUnzipped+1), 10), unpack: textUnzip},
+		{name: "bomb", zip: zipOfSizes(t, MaxUnzipped+1), check: textSize},
+		{name: "bomb of several files", zip: zipOfSizes(t, MaxUnzipped/2, MaxUnzipped/2, 1), check: textSize},
+		{name: "sizes that overflow", zip: zipOfSizes(t, 1, 1<<64-1), check: textSize},
+		{name: "bomb that lies", zip: lying(mustZip(t, zipEntry{"zeros", strings.Repeat("\x00", 4<<20), 0}), 10), unpack: textUnzip},
 		{name: "wrong size", zip: lying(mustZip(t, ok), 100), unpack: textUnzip},
 	}
 	for _, tt := range tests {
@@ -200,21 +198,36 @@ func checkText(t *testing.T, what string, err error, want string) {
 	}
 }
 
+// TestUnpackCounts: what is really written is counted, whatever the directory says.
+func TestUnpackCounts(t *testing.T) {
+	u := unpacker{ctx: t.Context(), left: 10, buf: make([]byte, 4)}
+	if err := u.copy(io.Discard, strings.NewReader("0123456789")); err != nil {
+		t.Fatal(err)
+	}
+	checkText(t, "copy", u.copy(io.Discard, strings.NewReader("x")), textSize)
+}
+
 // TestExactLimit: a package of exactly the limit is accepted, whatever it takes to unpack it.
 func TestExactLimit(t *testing.T) {
-	z := bomb(t, MaxUnzipped)
+	z := zipOfSizes(t, MaxUnzipped)
 	if err := Check(bytes.NewReader(z), int64(len(z))); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestManyEntries(t *testing.T) {
-	var entries []zipEntry
-	for i := range maxEntries/2 + 1 {
-		entries = append(entries, zipEntry{fmt.Sprintf("%d/f", i), "", 0}) // each makes a directory too
-	}
-	z := mustZip(t, entries...)
+	z := zipOfSizes(t, make([]uint64, maxEntries+1)...)
 	checkText(t, "Check", Check(bytes.NewReader(z), int64(len(z))), textUnzip)
+	var l lister
+	l.dirs, l.at = map[string]bool{}, map[string]int{}
+	for i := range maxEntries {
+		l.addDirs(fmt.Sprint(i))
+	}
+	if err := l.countCheck(); err != nil {
+		t.Fatal(err)
+	}
+	l.addDirs("one/more") // directories that files imply count too
+	checkText(t, "countCheck", l.countCheck(), textUnzip)
 }
 
 type failingReader struct{}
