@@ -7,6 +7,7 @@ package linux_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -39,6 +40,44 @@ func TestSandboxesHaveUsersOfTheirOwn(t *testing.T) {
 	want := map[string]int{"0": 1, "1048576": 1, "1049569": 2, "1049600": 1, "1050593": 2}
 	if fmt.Sprint(users) != fmt.Sprint(want) {
 		t.Errorf("host users and their processes: got %v, want %v", users, want)
+	}
+}
+
+func TestProcessesHoldNoPrivileges(t *testing.T) {
+	d := newDriver(t, t.TempDir())
+	defer d.Close()
+	b, _ := busy(t, d, sandboxtest.MustPayload(t))
+	said := func(path string) string {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		c := sandbox.Command{Path: "/var/task/payload", Args: []string{"payload", "read", path}, Dir: "/", Stdout: w, Stderr: w}
+		p, err := b.Start(t.Context(), c)
+		w.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-p.Done()
+		return string(out)
+	}
+	status := said("/proc/self/status")
+	for _, want := range []string{
+		"Uid:\t993\t993\t993\t993\n", "Gid:\t990\t990\t990\t990\n", "Groups:\t \n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
+		"CapInh:\t0000000000000000\n", "CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n",
+		"CapBnd:\t0000000000000000\n", "CapAmb:\t0000000000000000\n", "SigIgn:\t0000000000000000\n",
+	} {
+		if !strings.Contains(status, want) {
+			t.Errorf("%q is not in\n%s", want, status)
+		}
+	}
+	if groups := said("/proc/self/cgroup"); !strings.HasPrefix(groups, "ok ") || strings.Contains(groups, "gust") {
+		t.Errorf("/proc/self/cgroup shows the host's path:\n%s", groups)
 	}
 }
 

@@ -84,6 +84,7 @@ func (s *suite) attempts(t *testing.T) []attempt {
 		{name: "chroot", args: []string{"chroot", "/"}, refused: []string{"EPERM"}, root: true},
 		{name: "kill PID 1", args: []string{"kill", "1", "9"}, refused: []string{"EPERM"}, inside: true},
 		{name: "trace PID 1", args: []string{"ptrace", "1"}, refused: []string{"EPERM"}, inside: true},
+		{name: "see PID 1", args: []string{"read", "/proc/1/cmdline"}, refused: []string{"ENOENT"}, inside: true},
 		{name: "read PID 1's memory map", args: []string{"read", "/proc/1/maps"}, refused: []string{"ENOENT", "EACCES", "EPERM"}, inside: true},
 		{name: "a kernel setting", args: []string{"append", "/proc/sys/kernel/core_pattern", "x"}, refused: []string{"EROFS", "EACCES", "EPERM"}, inside: true},
 		{name: "the kernel's keys", args: []string{"read", "/proc/keys"}, refused: []string{"ok"}, inside: true}, // masked: empty

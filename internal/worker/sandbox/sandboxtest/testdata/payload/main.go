@@ -127,7 +127,7 @@ func read(args []string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	p := make([]byte, 200)
+	p := make([]byte, 4096)
 	n, err := f.Read(p)
 	if err == io.EOF {
 		err = nil
