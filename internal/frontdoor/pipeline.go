@@ -77,11 +77,10 @@ var stages = [...]func(*Door, *call) error{
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := d.Clock.Now()
 	answer := &response{ResponseWriter: w}
-	c := &call{w: answer, target: target{op: -1}, request: reqctx.Request{
+	c := &call{w: answer, r: r, target: target{op: -1}, request: reqctx.Request{
 		Scope: reqctx.Scope{Account: access.DefaultAccount, Region: access.DefaultRegion},
 		ID:    d.NewID(), Host: r.Host,
 	}}
-	c.r = r.WithContext(reqctx.With(r.Context(), c.request))
 	var err error
 	for _, stage := range stages {
 		if err = stage(d, c); err != nil || c.done {
@@ -92,7 +91,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil && !cut {
 		err = d.fail(c, answer, err)
 	}
-	d.Gate.account(c.r.Context(), record{
+	d.Gate.account(c.context(), record{
 		service: c.target.name, operation: c.target.operation, known: c.target.op >= 0,
 		status: answer.status, took: d.Clock.Now().Sub(start), err: err,
 	})
@@ -137,7 +136,6 @@ func (d *Door) authenticate(c *call) error {
 	}
 	c.request.Scope = reqctx.Scope{Account: id.Account, Region: id.Region}
 	c.request.PrincipalARN, c.request.UserID, c.request.AccessKeyID = id.ARN, id.UserID, id.AccessKeyID
-	c.r = c.r.WithContext(reqctx.With(c.r.Context(), c.request))
 	return nil
 }
 
@@ -171,7 +169,7 @@ func (d *Door) decode(c *call) error {
 
 func (d *Door) dispatch(c *call) error {
 	var err error
-	c.out, err = d.Gate.run(c.r.Context(), c.target.service.Service, c.target.op, c.in)
+	c.out, err = d.Gate.run(c.context(), c.target.service.Service, c.target.op, c.in)
 	return err
 }
 
@@ -179,6 +177,9 @@ func (d *Door) encode(c *call) error {
 	op := &c.target.service.Schema.Operations[c.target.op]
 	return c.target.codec.Encode(c.w, op, c.out, c.request.ID)
 }
+
+// context is the request's, with what is known of the call so far.
+func (c *call) context() context.Context { return reqctx.With(c.r.Context(), c.request) }
 
 // readBody reads the body once. limit is in bytes, decompressed.
 func (c *call) readBody(op *wire.Operation, limit int64) error {

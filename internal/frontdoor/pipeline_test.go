@@ -190,6 +190,7 @@ func TestDoorAnswersInTheProtocolOfTheRequest(t *testing.T) {
 		{"sqs query", any, "sqs", "POST", "/", "Action=ListQueues&Version=2012-11-05", []string{form}, 501, []string{"<Code>InvalidAction</Code>", "sqs", "ListQueues"}, ""},
 		{"cbor", any, "monitoring", "POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics", "", []string{"Smithy-Protocol: rpc-v2-cbor"}, 501, []string{"\xa2\x79\x00\x06__type", "\x79\x00\x07message\x79", "monitoring"}, "Smithy-Protocol: rpc-v2-cbor"},
 		{"rest of another service", any, "apigateway", "GET", "/restapis", "", nil, 501, []string{"apigateway"}, "X-Amzn-Errortype: UnknownOperationException"},
+		{"the operator's paths are not here", sigv4.Keys{}, "", "GET", "/_gust/health", "", nil, 501, []string{"NotImplemented"}, ""},
 		{"broken signature", sigv4.Keys{}, "", "POST", "/", whoami, []string{form, "Authorization: AWS4-HMAC-SHA256 Credential=x"}, 400, []string{"<Code>IncompleteSignature</Code>"}, ""},
 	}
 	for _, tt := range tests {
