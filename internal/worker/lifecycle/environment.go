@@ -29,7 +29,9 @@ type Environment struct {
 	out  *output.Stream
 
 	timer *time.Timer // reused by the holder, or by the end of its invocation
-	tried bool        // the first init was attempted; of the holder
+	meter meter
+	stop  chan struct{} // closed by Close
+	tried bool          // the first init was attempted; of the holder
 
 	mu      sync.Mutex // guards what follows; never held while a sandbox is called
 	cur     *incarnation
@@ -49,7 +51,7 @@ type incarnation struct {
 	door  sync.WaitGroup // the API door on place.API
 	ready bool           // init succeeded
 	share float64        // CPU share to set after init; 0 when the claim has set it
-	cpu   time.Duration  // used until the end of the last invocation; of the holder
+	cpu   time.Duration  // used until the last reading; guarded by meter.reading
 }
 
 // New returns an environment in state Parked; it opens the log stream's pipe. The caller closes it.
@@ -62,7 +64,7 @@ func New(d Deps, c Config) (*Environment, error) {
 	}
 	t := d.Clock.NewTimer(time.Hour)
 	t.Stop()
-	return &Environment{deps: d, cfg: c, out: out, timer: t}, nil
+	return &Environment{deps: d, cfg: c, out: out, timer: t, stop: make(chan struct{})}, nil
 }
 
 // ID returns the environment's id.
@@ -159,6 +161,7 @@ func (e *Environment) reset() {
 	if e.become(Resetting) != nil {
 		return // it is being closed
 	}
+	e.flushReports()
 	e.mu.Lock()
 	c := e.cur
 	e.cur = nil
@@ -197,6 +200,8 @@ func (e *Environment) Close() {
 		e.closing.Wait()
 		return
 	}
+	close(e.stop)
+	e.flushReports()
 	e.mu.Lock()
 	e.closed = true
 	c := e.cur
@@ -206,6 +211,7 @@ func (e *Environment) Close() {
 		e.closeIncarnation(c)
 	}
 	e.ends.Wait()
+	e.flushReports()
 	e.closing.Wait()
 	e.mu.Lock()
 	tmp := e.tmp

@@ -48,10 +48,10 @@ func (e *Environment) Invoke(ctx context.Context, ev invoke.Event) (*invoke.Resu
 	}
 	if !ev.LogTail {
 		res.Report = e.answered(d)
-		go e.end(c, d, settled) // joined by ends.Wait in Close
+		go e.end(c, d, settled, false) // joined by ends.Wait in Close
 		return res, nil
 	}
-	res.Report = e.end(c, d, settled)
+	res.Report = e.end(c, d, settled, true)
 	res.LogTail = e.out.Tail()
 	return res, nil
 }
@@ -94,7 +94,9 @@ func (e *Environment) answered(d *invocation) invoke.Report {
 // report measures what the invocation used and writes its last lines.
 func (e *Environment) report(d *invocation) invoke.Report {
 	r := e.answered(d)
+	e.meter.reading.Lock()
 	r.MaxMemoryMB, r.CPU = e.usage()
+	e.meter.reading.Unlock()
 	var lines []string
 	if d.fault != nil {
 		lines = d.fault.lines(d.id, e.deps.Clock.Now())
@@ -104,12 +106,36 @@ func (e *Environment) report(d *invocation) invoke.Report {
 }
 
 // end waits until the runtime asks for its next event, which ends the invocation; or until its process ends or the
-// invocation's time is over: then the environment is reset.
-func (e *Environment) end(c *incarnation, d *invocation, settled chan struct{}) invoke.Report {
+// invocation's time is over: then the environment is reset. now: the lines are written before it returns, with a reading
+// of their own, and the report is whole.
+func (e *Environment) end(c *incarnation, d *invocation, settled chan struct{}, now bool) invoke.Report {
 	defer e.ends.Done()
+	lost := e.awaitEnd(c, d)
+	if lost == nil && !now {
+		x := ended{id: d.id, report: e.answered(d), slot: e.out.Reserve()}
+		_ = e.become(Ready) // else it is being closed
+		close(settled)
+		e.measure(x)
+		return x.report
+	}
 	defer close(settled)
+	if lost != nil {
+		d.fault = lost
+	}
+	e.flushReports()
+	r := e.report(d)
+	if lost != nil {
+		e.reset()
+		return r
+	}
+	_ = e.become(Ready)
+	return r
+}
+
+func (e *Environment) awaitEnd(c *incarnation, d *invocation) *fault {
 	var lost *fault
 	e.timer.Reset(max(d.deadline.Sub(e.deps.Clock.Now()), 0))
+	defer e.timer.Stop()
 	select {
 	case <-c.api.Waiting():
 	case <-c.proc.Done():
@@ -117,20 +143,10 @@ func (e *Environment) end(c *incarnation, d *invocation, settled chan struct{}) 
 	case <-e.timer.C:
 		lost = timeoutFault(e.cfg.Version.Timeout)
 	}
-	e.timer.Stop()
 	if e.ending() {
-		lost = nil
+		return nil
 	}
-	if lost != nil {
-		d.fault = lost
-	}
-	r := e.report(d)
-	if lost != nil {
-		e.reset()
-		return r
-	}
-	_ = e.become(Ready) // else it is being closed
-	return r
+	return lost
 }
 
 func (e *Environment) ending() bool {
@@ -231,7 +247,7 @@ func (e *Environment) await(c *incarnation, deadline time.Time) (runtimeapi.Outc
 const mib = 1 << 20
 
 // usage measures what an invocation used: the peak of memory since the sandbox was claimed, in MB rounded up, and the
-// CPU time since the last invocation's end (of the first: since the start of the process).
+// CPU time since the last reading (of the first: since the start of the process). Precondition: meter.reading is held.
 func (e *Environment) usage() (maxMB int, cpu time.Duration) {
 	c := e.current()
 	if c == nil {

@@ -37,7 +37,7 @@ type Stream struct {
 
 	mu      sync.Mutex
 	frame   framer
-	pending []logsapi.Entry
+	pending []pending
 	bytes   int  // of pending
 	queued  bool // in Writer.dirty
 	tailing bool
@@ -107,7 +107,7 @@ func (s *Stream) readOnce(fd int) (n int, again bool) {
 		return n, err == syscall.EAGAIN || err == syscall.EINTR //nolint:errorlint // an errno of this package
 	}
 	now := s.writer.deps.Clock.Now()
-	s.frame.write(buf[:n], func(msg string) { s.addFunction(logsapi.Entry{Time: now, Message: msg}) })
+	s.frame.write(buf[:n], func(msg string) { s.add(pending{Entry: logsapi.Entry{Time: now, Message: msg}}) })
 	return n, false
 }
 
@@ -128,7 +128,42 @@ func (s *Stream) sync() {
 		}
 	})
 	now := s.writer.deps.Clock.Now()
-	s.frame.flush(func(msg string) { s.addFunction(logsapi.Entry{Time: now, Message: msg}) })
+	s.frame.flush(func(msg string) { s.add(pending{Entry: logsapi.Entry{Time: now, Message: msg}}) })
+}
+
+// pending is one event that waits for the log service, or the place of some.
+type pending struct {
+	logsapi.Entry
+	slot *Slot
+}
+
+// Slot is a place in the stream for lines that are not known yet. What comes after it waits until it is filled.
+type Slot struct {
+	stream *Stream
+	lines  []string
+	filled bool
+}
+
+// Reserve makes a place after all that the function has written so far. The caller fills it, once.
+func (s *Stream) Reserve() *Slot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sync()
+	sl := &Slot{stream: s}
+	s.add(pending{Entry: logsapi.Entry{Time: s.writer.deps.Clock.Now()}, slot: sl})
+	return sl
+}
+
+// Fill gives the lines; they have the time of Reserve and are not part of a tail.
+func (sl *Slot) Fill(lines ...string) {
+	s := sl.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sl.lines, sl.filled = lines, true
+	for _, l := range lines {
+		s.bytes += len(l) + eventCost
+	}
+	s.enqueue()
 }
 
 // Begin starts the record of an invocation's tail when tail is set, and ends the one before.
@@ -150,7 +185,7 @@ func (s *Stream) Lines(lines ...string) {
 			s.writer.lost(s, 1, nil)
 			continue
 		}
-		s.add(logsapi.Entry{Time: now, Message: l})
+		s.add(pending{Entry: logsapi.Entry{Time: now, Message: l}})
 	}
 }
 
@@ -168,10 +203,8 @@ func (s *Stream) Tail() []byte {
 // Source: Invoke, LogResult: "The last 4 KB of the execution log", AWS Lambda API Reference, read 2026-11.
 const TailSize = 4096
 
-func (s *Stream) addFunction(e logsapi.Entry) { s.add(e) }
-
 // add puts an event in the queue. Precondition: s.mu is held.
-func (s *Stream) add(e logsapi.Entry) {
+func (s *Stream) add(e pending) {
 	if n := len(s.pending); n > 0 && e.Time.Before(s.pending[n-1].Time) {
 		e.Time = s.pending[n-1].Time // a clock step; entries are in order of time
 	}
@@ -183,31 +216,48 @@ func (s *Stream) add(e logsapi.Entry) {
 		}
 		s.tail = append(s.tail, e.Message[max(0, len(e.Message)-TailSize):]...)
 	}
-	if !s.queued {
+	s.enqueue()
+}
+
+// enqueue tells the writer that there is something to take. Precondition: s.mu is held.
+func (s *Stream) enqueue() {
+	if !s.queued && s.takeable() {
 		s.queued = true
 		s.writer.enqueue(s)
 	}
 }
 
-// take removes up to n events or size bytes from the queue; more tells that some are left.
+// takeable tells whether the first pending event is known. Precondition: s.mu is held.
+func (s *Stream) takeable() bool {
+	return len(s.pending) > 0 && (s.pending[0].slot == nil || s.pending[0].slot.filled)
+}
+
+// take removes about n events or size bytes from the queue; more tells that some are left that can be taken.
 func (s *Stream) take(n, size int) (batch []logsapi.Entry, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	bytes := 0
-	i := 0
-	for ; i < len(s.pending) && i < n && (i == 0 || bytes < size); i++ {
-		bytes += len(s.pending[i].Message) + eventCost
+	for s.takeable() && len(batch) < n && (bytes == 0 || bytes < size) {
+		e := s.pending[0]
+		s.pending = s.pending[1:]
+		bytes += len(e.Message) + eventCost
+		if e.slot == nil {
+			batch = append(batch, e.Entry)
+			continue
+		}
+		for _, l := range e.slot.lines {
+			batch = append(batch, logsapi.Entry{Time: e.Time, Message: l})
+			bytes += len(l) + eventCost
+		}
 	}
-	if batch = s.pending[:i:i]; i == len(s.pending) {
+	if len(s.pending) == 0 {
 		s.pending = nil
-	} else {
-		s.pending = s.pending[i:]
 	}
 	s.bytes -= bytes
 	if s.bytes < pendingSoft {
 		notify(s.room)
 	}
-	s.queued = len(s.pending) > 0
+	s.queued = s.takeable()
 	return batch, s.queued
 }
 

@@ -204,3 +204,54 @@ func TestEventsAreHandedOverWithin200Milliseconds(t *testing.T) {
 		<-done
 	})
 }
+
+func TestSlotHoldsItsPlace(t *testing.T) {
+	s := &sink{}
+	st, finish := mustStream(t, s)
+	mustWrite(t, st, "one\n")
+	first := st.Reserve()
+	mustWrite(t, st, "two\n")
+	second := st.Reserve()
+	st.Begin(true)
+	st.Lines("three\n")
+	second.Fill("END 2\n", "REPORT 2\n")
+	first.Fill("END 1\n", "REPORT 1\n")
+	if got := string(st.Tail()); got != "three\n" {
+		t.Errorf("tail %q", got)
+	}
+	finish()
+	want := "one\n|END 1\n|REPORT 1\n|two\n|END 2\n|REPORT 2\n|three\n"
+	if got := strings.Join(s.got(), "|"); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if st.bytes != 0 {
+		t.Errorf("%d bytes are still counted", st.bytes)
+	}
+}
+
+func TestUnfilledSlotHoldsBackWhatFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		w := NewWriter(Deps{Logs: s, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = w.Run(ctx) }()
+		st := &Stream{writer: w, room: make(chan struct{}, 1), closed: true}
+		st.Lines("one\n")
+		slot := st.Reserve()
+		st.Lines("three\n")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := strings.Join(s.got(), ""); got != "one\n" {
+			t.Errorf("before: %q", got)
+		}
+		slot.Fill("two\n")
+		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
+		if got := strings.Join(s.got(), ""); got != "one\ntwo\nthree\n" {
+			t.Errorf("after: %q", got)
+		}
+		cancel()
+		<-done
+	})
+}
