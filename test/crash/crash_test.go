@@ -7,6 +7,9 @@ package crash
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -56,19 +59,44 @@ func (a *acknowledged) writes() int {
 }
 
 func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
-	s := harness.Start(t, "--driver=process")
+	acks, lost := rounds(t, harness.Start(t, "--driver=process"), 4)
+	for _, l := range lost {
+		t.Error(l)
+	}
+	t.Logf("%d functions, %d roles, %d log events were acknowledged and found again",
+		len(acks.functions), len(acks.roles), len(acks.messages))
+}
+
+// TestTheVerifierNoticesAMissingFsync runs the same against a build that acknowledges before the fsync.
+func TestTheVerifierNoticesAMissingFsync(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "gust")
+	//nolint:gosec // builds this repository's own program
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags=gust_nosync", "-o", binary, "./cmd/gust")
+	build.Dir, build.Env = harness.Root(t), append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if _, lost := rounds(t, harness.StartBinary(t, binary, "--driver=process"), 2); len(lost) == 0 {
+		t.Error("nothing was lost without the fsync: the verifier sees nothing")
+	}
+}
+
+// rounds loads, kills, restarts and verifies; it returns what was acknowledged and is gone.
+func rounds(t *testing.T, s *harness.Server, n int) (*acknowledged, []string) {
+	t.Helper()
 	if _, err := s.Logs().CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("crash")}); err != nil {
 		t.Fatal(err)
 	}
 	acks := &acknowledged{functions: map[string]string{}}
 	code := harness.Zip(t, map[string]string{"bootstrap": "#!/bin/sh\n"})
-	for round := range 4 {
+	for round := range n {
 		load(t, s, acks, round, code)
 		s.Run()
-		verify(t, s, acks)
+		if lost := verify(t, s, acks); len(lost) > 0 {
+			return acks, lost
+		}
 	}
-	t.Logf("%d functions, %d roles, %d log events were acknowledged and found again",
-		len(acks.functions), len(acks.roles), len(acks.messages))
+	return acks, nil
 }
 
 // load writes with several clients at once until enough was acknowledged, then kills the server under them.
@@ -149,26 +177,27 @@ func logWriter(ctx context.Context, s *harness.Server, acks *acknowledged, strea
 	}
 }
 
-// verify finds everything acknowledged, and that what was in flight at the kill is whole or absent.
-func verify(t *testing.T, s *harness.Server, acks *acknowledged) {
+// verify finds everything acknowledged, and that what was in flight at the kill is whole or absent. It returns what is not so.
+func verify(t *testing.T, s *harness.Server, acks *acknowledged) (lost []string) {
 	t.Helper()
+	missing := func(format string, args ...any) { lost = append(lost, fmt.Sprintf(format, args...)) }
 	for name, want := range acks.functions {
 		out, err := s.Lambda().GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String(name)})
 		if err != nil {
-			t.Errorf("function %s was acknowledged and is lost: %v", name, err)
+			missing("function %s: %v", name, err)
 			continue
 		}
 		// An update whose answer the kill cut off may be there.
 		if got := aws.ToString(out.Configuration.Description); got != want && (want != "created" || got != "updated") {
-			t.Errorf("function %s: description %q, acknowledged %q", name, got, want)
+			missing("function %s: description %q, acknowledged %q", name, got, want)
 		}
 		if aws.ToString(out.Configuration.CodeSha256) == "" || out.Configuration.CodeSize == 0 {
-			t.Errorf("function %s is half there: %+v", name, out.Configuration)
+			missing("function %s is half there: %+v", name, out.Configuration)
 		}
 	}
 	for _, name := range acks.roles {
 		if _, err := s.IAM().GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String(name)}); err != nil {
-			t.Errorf("role %s was acknowledged and is lost: %v", name, err)
+			missing("role %s: %v", name, err)
 		}
 	}
 	stored := map[string]int{}
@@ -176,7 +205,8 @@ func verify(t *testing.T, s *harness.Server, acks *acknowledged) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {
-			t.Fatal(err)
+			missing("log events: %v", err)
+			break
 		}
 		for _, e := range page.Events {
 			stored[aws.ToString(e.Message)]++
@@ -184,7 +214,8 @@ func verify(t *testing.T, s *harness.Server, acks *acknowledged) {
 	}
 	for _, m := range acks.messages {
 		if stored[m] != 1 {
-			t.Errorf("log event %q was acknowledged and is there %d times", m, stored[m])
+			missing("log event %q is there %d times", m, stored[m])
 		}
 	}
+	return lost
 }

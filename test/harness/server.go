@@ -29,9 +29,10 @@ type Server struct {
 	Dir      string // data directory
 	Flags    []string
 
-	tb  testing.TB
-	cmd *exec.Cmd
-	log *lockedBuffer
+	tb     testing.TB
+	binary string
+	cmd    *exec.Cmd
+	log    *lockedBuffer
 }
 
 // Binary returns the gust binary under test: $GUST_BIN, else bin/gust of this repository.
@@ -39,7 +40,7 @@ func Binary(tb testing.TB) string {
 	tb.Helper()
 	path := os.Getenv("GUST_BIN")
 	if path == "" {
-		path = filepath.Join(root(tb), "bin", "gust")
+		path = filepath.Join(Root(tb), "bin", "gust")
 	}
 	if _, err := os.Stat(path); err != nil {
 		tb.Fatalf("%s is missing: run `make build` first", path)
@@ -50,7 +51,13 @@ func Binary(tb testing.TB) string {
 // Start runs `gust serve` on an empty data directory and a free port, and stops it when the test ends.
 func Start(tb testing.TB, flags ...string) *Server {
 	tb.Helper()
-	s := &Server{Dir: tb.TempDir(), Flags: flags, tb: tb, log: new(lockedBuffer)}
+	return StartBinary(tb, Binary(tb), flags...)
+}
+
+// StartBinary is Start for another build of the server.
+func StartBinary(tb testing.TB, binary string, flags ...string) *Server {
+	tb.Helper()
+	s := &Server{Dir: tb.TempDir(), Flags: flags, tb: tb, binary: binary, log: new(lockedBuffer)}
 	s.Endpoint = "http://" + freeAddress(tb)
 	tb.Cleanup(func() {
 		s.Stop()
@@ -82,7 +89,7 @@ func StartAny(tb testing.TB, flags ...string) *Server {
 func (s *Server) Run() {
 	s.tb.Helper()
 	args := append([]string{"serve", "--data", s.Dir, "--listen", strings.TrimPrefix(s.Endpoint, "http://")}, s.Flags...)
-	s.cmd = exec.Command(Binary(s.tb), args...)
+	s.cmd = exec.Command(s.binary, args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	if err := s.cmd.Start(); err != nil {
@@ -180,7 +187,8 @@ func freeAddress(tb testing.TB) string {
 	return l.Addr().String()
 }
 
-func root(tb testing.TB) string {
+// Root is the repository's directory.
+func Root(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.Getwd()
 	if err != nil {

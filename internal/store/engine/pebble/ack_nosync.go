@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build gust_nosync
+
+package pebble
+
+const acknowledgeEarly = true
