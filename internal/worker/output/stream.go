@@ -113,9 +113,10 @@ func (s *Stream) readOnce(fd int) (n int, again bool) {
 
 var buffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
-// sync reads what the function has written so far. Precondition: s.mu is held.
+// sync reads what the function has written so far, unless far too much is pending already: then the pipe keeps it, and
+// the order is lost rather than memory. Precondition: s.mu is held.
 func (s *Stream) sync() {
-	if s.closed {
+	if s.closed || s.bytes >= pendingHard {
 		return
 	}
 	_ = s.raw.Control(func(fd uintptr) { // an error means that the pipe is closed
@@ -159,7 +160,12 @@ func (sl *Slot) Fill(lines ...string) {
 	s := sl.stream
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sl.lines, sl.filled = lines, true
+	sl.filled = true
+	if s.bytes >= pendingHard {
+		s.writer.lost(s, len(lines), nil)
+		lines = nil
+	}
+	sl.lines = lines
 	for _, l := range lines {
 		s.bytes += len(l) + eventCost
 	}
