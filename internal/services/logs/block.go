@@ -72,7 +72,8 @@ const blockVersion = 1
 // block's first one and the message with its length, numbers as uvarints.
 type encodedBlock struct {
 	time  uint64
-	bytes int // of messages, with eventOverhead each
+	last  uint64 // time of the last event
+	bytes int    // of messages, with eventOverhead each
 	data  []byte
 }
 
@@ -87,6 +88,7 @@ func encodeBlocks(entries []api.Entry) []encodedBlock {
 			out = append(out, encodedBlock{time: at, data: []byte{blockVersion}})
 		}
 		b := &out[len(out)-1]
+		b.last = at
 		b.data = binary.AppendUvarint(b.data, at-b.time)
 		b.data = binary.AppendUvarint(b.data, uint64(len(e.Message)))
 		b.data = append(b.data, e.Message...)
@@ -101,8 +103,11 @@ func (b *encodedBlock) write(tx store.Tx, group uint64, at position) {
 	for i := range n {
 		tx.Set(chunkKey(group, at, i), b.data[i*chunkBytes:min(len(b.data), (i+1)*chunkBytes)])
 	}
-	entry := binary.AppendUvarint([]byte{blockVersion}, uint64(n))
-	tx.Set(indexKey(group, at), binary.AppendUvarint(entry, uint64(b.bytes)))
+	entry := []byte{blockVersion}
+	for _, v := range []uint64{uint64(n), uint64(b.bytes), b.last - b.time} {
+		entry = binary.AppendUvarint(entry, v)
+	}
+	tx.Set(indexKey(group, at), entry)
 }
 
 var errBlock = errors.New("damaged block of log events")
@@ -130,23 +135,52 @@ func decodeBlock(at position, data []byte) (block, error) {
 	return out, nil
 }
 
+func parseChunkKey(group uint64, key []byte) (at position, chunk int, err error) {
+	k := key[len(sub(group, subBlock)):]
+	if len(k) != 25 {
+		return at, 0, fmt.Errorf("%w: key %x", errBlock, key)
+	}
+	at = position{time: binary.BigEndian.Uint64(k), number: binary.BigEndian.Uint64(k[8:]), stream: binary.BigEndian.Uint64(k[16:])}
+	return at, int(k[24]), nil
+}
+
 // indexed is what an index entry says of a block.
 type indexed struct {
 	at     position
+	last   uint64 // time of the last event
 	chunks int
 	bytes  int64
 }
 
 func parseIndex(group uint64, it store.Item) (indexed, error) {
 	k := it.Key[len(sub(group, subIndex)):]
-	if len(k) != 24 || len(it.Value) < 3 || it.Value[0] != blockVersion {
+	if len(k) != 24 {
 		return indexed{}, fmt.Errorf("%w: index entry %x", errBlock, it.Key)
 	}
-	chunks, n := binary.Uvarint(it.Value[1:])
-	bytes, m := binary.Uvarint(it.Value[1+max(n, 0):])
-	if n <= 0 || m <= 0 || chunks == 0 || chunks > 255 {
-		return indexed{}, fmt.Errorf("%w: index entry %x", errBlock, it.Key)
+	x, err := parseIndexValue(it.Value)
+	if err != nil {
+		return indexed{}, fmt.Errorf("%w: index entry %x", err, it.Key)
 	}
-	at := position{stream: binary.BigEndian.Uint64(k), time: binary.BigEndian.Uint64(k[8:]), number: binary.BigEndian.Uint64(k[16:])}
-	return indexed{at: at, chunks: int(chunks), bytes: int64(bytes)}, nil
+	x.at = position{stream: binary.BigEndian.Uint64(k), time: binary.BigEndian.Uint64(k[8:]), number: binary.BigEndian.Uint64(k[16:])}
+	x.last += x.at.time
+	return x, nil
+}
+
+// parseIndexValue reads the value of an index entry; last is relative to the time in its key.
+func parseIndexValue(b []byte) (indexed, error) {
+	if len(b) == 0 || b[0] != blockVersion {
+		return indexed{}, errBlock
+	}
+	var v [3]uint64
+	for i, rest := 0, b[1:]; i < len(v); i++ {
+		var n int
+		if v[i], n = binary.Uvarint(rest); n <= 0 {
+			return indexed{}, errBlock
+		}
+		rest = rest[n:]
+	}
+	if v[0] == 0 || v[0] > 255 || v[1] > 1<<32 || v[2] > blockSpan {
+		return indexed{}, errBlock
+	}
+	return indexed{chunks: int(v[0]), bytes: int64(v[1]), last: v[2]}, nil
 }

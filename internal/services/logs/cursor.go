@@ -4,8 +4,6 @@ package logs
 
 import (
 	"container/heap"
-	"encoding/binary"
-	"fmt"
 	"iter"
 
 	"github.com/gustcloud/gust/internal/store"
@@ -37,7 +35,6 @@ type blockSeq = iter.Seq2[block, error]
 
 // groupBlocks walks the blocks of a group.
 func groupBlocks(r store.Reader, group uint64, s span) blockSeq {
-	prefix := len(sub(group, subBlock))
 	rng := store.Range{Lo: blockKey(group, s.first()), Hi: blockKey(group, s.last())}
 	return func(yield func(block, error) bool) {
 		var at position
@@ -52,15 +49,14 @@ func groupBlocks(r store.Reader, group uint64, s span) blockSeq {
 			return yield(b, err) && err == nil
 		}
 		for it, err := range r.Scan(rng, store.ScanOptions{Reverse: s.reverse}) {
-			if err == nil && len(it.Key) != prefix+25 {
-				err = fmt.Errorf("%w: key %x", errBlock, it.Key)
+			var p position
+			if err == nil {
+				p, _, err = parseChunkKey(group, it.Key)
 			}
 			if err != nil {
 				yield(block{}, err)
 				return
 			}
-			k := it.Key[prefix:]
-			p := position{time: binary.BigEndian.Uint64(k), number: binary.BigEndian.Uint64(k[8:]), stream: binary.BigEndian.Uint64(k[16:])}
 			switch {
 			case !open || p != at:
 				if !flush() {
@@ -273,7 +269,7 @@ func (h *eventHeap) Less(i, j int) bool {
 func (h *eventHeap) Swap(i, j int) { h.blocks[i], h.blocks[j] = h.blocks[j], h.blocks[i] }
 
 // Push is part of heap.Interface.
-func (h *eventHeap) Push(x any) { h.blocks = append(h.blocks, x.([]event)) }
+func (h *eventHeap) Push(x any) { h.blocks = append(h.blocks, x.([]event)) } //nolint:errcheck // only readEvents pushes
 
 // Pop is part of heap.Interface.
 func (h *eventHeap) Pop() any {

@@ -93,6 +93,9 @@ func (s *Service) change(ctx context.Context, name string, fn func(*group) error
 // Errors: ResourceAlreadyExistsException, InvalidParameterException.
 // Source: "CreateLogGroup", CloudWatch Logs API reference, read 2026-11.
 func (s *Service) CreateLogGroup(ctx context.Context, in *api.CreateLogGroupRequest) (*api.CreateLogGroupOutput, error) {
+	if strings.HasPrefix(in.LogGroupName, "aws/") { // unverified
+		return nil, invalid("Log group names can not start with aws/.")
+	}
 	if value(in.DeletionProtectionEnabled, false) {
 		return nil, invalid("Gust does not support deletion protection (deletionProtectionEnabled) yet.")
 	}

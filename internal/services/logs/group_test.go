@@ -93,6 +93,9 @@ func TestLogGroup(t *testing.T) {
 	if _, err := f.DeleteRetentionPolicy(ctx, &api.DeleteRetentionPolicyRequest{LogGroupName: "g"}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := f.CreateLogGroup(ctx, &api.CreateLogGroupRequest{LogGroupName: "aws/x"}); text(err) != "invalid: Log group names can not start with aws/." {
+		t.Errorf("reserved: %v", err)
+	}
 	if g := f.describe(ctx, t, "g"); g.RetentionInDays != nil {
 		t.Errorf("group %+v", g)
 	}
@@ -134,9 +137,6 @@ func TestDeletedStreamTakesItsEventsOnly(t *testing.T) {
 	before := f.keys(ctx, t, store.PrefixRange([]byte{store.PrefixLogs}))
 	for i := range expiredAtOnce + 3 { // more than one transaction deletes
 		f.add(ctx, t, "g", "gone", start.Add(time.Duration(i)*time.Second), "g")
-	}
-	if err := f.flush(ctx); err != nil {
-		t.Fatal(err)
 	}
 	if b := *f.describe(ctx, t, "g").StoredBytes; b != int64((expiredAtOnce+4)*(1+eventOverhead)) {
 		t.Errorf("%d bytes", b)
@@ -188,6 +188,9 @@ func TestRetentionDeletesWhatIsExpired(t *testing.T) {
 	f, ctx := newFixture(t), scoped(t.Context())
 	now := f.Clock.Now()
 	const day = 24 * time.Hour
+	for i := range expiredAtOnce + 2 { // more than one transaction deletes; the last of them a long event
+		f.add(ctx, t, "short", fmt.Sprint(i%3), now.Add(-5*day), strings.Repeat("x", 1+i/(expiredAtOnce+1)*200_000))
+	}
 	for _, group := range []string{"short", "ever"} {
 		f.add(ctx, t, group, "s", now.Add(-4*day), "expired")
 		f.add(ctx, t, group, "s", now.Add(-2*day), "kept")
@@ -205,6 +208,21 @@ func TestRetentionDeletesWhatIsExpired(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "short, later", f.filtered(ctx, t, api.FilterLogEventsRequest{LogGroupName: new("short")}), nil)
+	if b := *f.describe(ctx, t, "short").StoredBytes; b != 0 {
+		t.Errorf("%d bytes are left", b)
+	}
+	var g group
+	if err := f.Store.View(ctx, func(r store.Reader) (err error) {
+		g, err = readGroup(r, scope, "short")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, subspace := range []byte{subBlock, subIndex} {
+		if n := f.keys(ctx, t, store.PrefixRange(sub(g.ID, subspace))); n != 0 {
+			t.Errorf("%d keys are left in %c", n, subspace)
+		}
+	}
 }
 
 // announced is a clock whose sleepers say so and sleep until their context ends.

@@ -3,6 +3,7 @@
 package logs
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -33,13 +34,14 @@ func (s *Service) janitorLoop(ctx context.Context) error {
 
 // flush adds what was appended to the stored sizes.
 func (s *Service) flush(ctx context.Context) error {
+	var failed error
 	for group, n := range s.growth.take() {
 		if err := s.Store.Update(ctx, func(tx store.Tx) error { return addBytes(tx, group, n) }); err != nil {
 			s.growth.add(group, n)
-			return err
+			failed = err
 		}
 	}
-	return nil
+	return failed
 }
 
 func bytesKey(group uint64) []byte { return sub(group, subBytes) }
@@ -65,6 +67,9 @@ func addBytes(tx store.Tx, group uint64, n int64) error {
 
 // sweep goes through all groups of all tenants.
 func (s *Service) sweep(ctx context.Context) error {
+	if err := s.flush(ctx); err != nil { // what is deleted was counted before
+		return err
+	}
 	all, err := s.allGroups(ctx)
 	if err != nil {
 		return err
@@ -113,7 +118,7 @@ func isGroupKey(key []byte) bool {
 }
 
 func (s *Service) sweepGroup(ctx context.Context, g group) error {
-	deleted, live, err := s.streamsOf(ctx, g)
+	deleted, err := s.deletedStreams(ctx, g.ID)
 	if err != nil {
 		return err
 	}
@@ -122,44 +127,98 @@ func (s *Service) sweepGroup(ctx context.Context, g group) error {
 			return err
 		}
 	}
-	for _, id := range live {
-		end := position{stream: id, time: uint64(max(0, cutoff(s.Clock.Now(), g.Retention)-blockSpan))}
-		rng := store.Range{Lo: indexRange(g.ID, id).Lo, Hi: indexKey(g.ID, end)}
-		if err := s.deleteBlocks(ctx, g.ID, rng, nil); err != nil {
+	if g.Retention == 0 {
+		return nil
+	}
+	end := cutoff(s.Clock.Now(), g.Retention) - blockSpan // a block stays until its last event is expired
+	return s.expire(ctx, g.ID, position{time: uint64(max(0, end))})
+}
+
+// deletedStreams returns the streams whose deletion has not ended.
+func (s *Service) deletedStreams(ctx context.Context, group uint64) (ids []uint64, err error) {
+	prefix := sub(group, subDeleted)
+	err = s.Store.View(ctx, func(r store.Reader) error {
+		ids = nil
+		for it, err := range r.Scan(store.PrefixRange(prefix), store.ScanOptions{KeysOnly: true}) {
+			if err != nil {
+				return err
+			}
+			id, _, err := store.CutUint64(it.Key[len(prefix):])
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// expire deletes the blocks of a group that stand before end, in bounded transactions. It reads what it deletes only.
+func (s *Service) expire(ctx context.Context, group uint64, end position) error {
+	rng := store.Range{Lo: blockKey(group, position{}), Hi: blockKey(group, end)}
+	for more := true; more; {
+		err := s.Store.Update(ctx, func(tx store.Tx) error {
+			chunks, index, err := firstBlocks(tx, group, rng)
+			if err != nil || len(chunks) == 0 {
+				more = false
+				return err
+			}
+			more = len(index) == expiredAtOnce
+			values, err := tx.GetMany(index)
+			if err != nil {
+				return err
+			}
+			total := int64(0)
+			for i, v := range values {
+				if v == nil {
+					continue // the block's stream was deleted: purge counts it
+				}
+				x, err := parseIndexValue(v)
+				if err != nil {
+					return fmt.Errorf("%w: index entry %x", err, index[i])
+				}
+				total += x.bytes
+				tx.Delete(index[i])
+			}
+			for _, k := range chunks {
+				tx.Delete(k)
+			}
+			return addBytes(tx, group, -total)
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// streamsOf returns the streams whose deletion has not ended, and those whose events may expire.
-func (s *Service) streamsOf(ctx context.Context, g group) (deleted, live []uint64, err error) {
-	err = s.Store.View(ctx, func(r store.Reader) error {
-		deleted, live = nil, nil
-		list := func(subspace byte, ids *[]uint64) error {
-			prefix := sub(g.ID, subspace)
-			for it, err := range r.Scan(store.PrefixRange(prefix), store.ScanOptions{KeysOnly: true}) {
-				if err != nil {
-					return err
-				}
-				id, _, err := store.CutUint64(it.Key[len(prefix):])
-				if err != nil {
-					return err
-				}
-				*ids = append(*ids, id)
+// firstBlocks returns the keys of the chunks of the first blocks in rng, and the keys of the blocks' index entries.
+func firstBlocks(tx store.Tx, group uint64, rng store.Range) (chunks, index [][]byte, err error) {
+	for it, err := range tx.Scan(rng, store.ScanOptions{KeysOnly: true}) {
+		if err != nil {
+			return nil, nil, err
+		}
+		at, chunk, err := parseChunkKey(group, it.Key)
+		if err != nil {
+			return nil, nil, err
+		}
+		if chunk == 0 {
+			if len(index) == expiredAtOnce { // never a part of a block
+				break
 			}
-			return nil
+			index = append(index, indexKey(group, at))
 		}
-		if err := list(subDeleted, &deleted); err != nil || g.Retention == 0 {
-			return err
-		}
-		return list(subName, &live)
-	})
-	return deleted, live, err
+		chunks = append(chunks, bytes.Clone(it.Key))
+	}
+	return chunks, index, nil
 }
 
 // purge deletes the events of a stream that was deleted.
 func (s *Service) purge(ctx context.Context, f found) error {
+	if err := s.flush(ctx); err != nil { // what is deleted was counted before
+		return err
+	}
 	return s.deleteBlocks(ctx, f.group, indexRange(f.group, f.stream), deletedKey(f.group, f.stream))
 }
 

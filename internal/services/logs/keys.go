@@ -67,7 +67,7 @@ const (
 	subStream  = 's' // name -> stream
 	subName    = 'n' // stream id -> name
 	subBlock   = 'e' // time, number, stream id, chunk -> block: all events of the group by time
-	subIndex   = 'i' // stream id, time, number -> chunks and size of the block
+	subIndex   = 'i' // stream id, time, number -> chunks, size and duration of the block
 	subDeleted = 'd' // stream id -> nothing: its events are being deleted
 	subBytes   = 'b' // -> bytes of all events
 )

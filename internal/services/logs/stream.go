@@ -229,13 +229,23 @@ func (d describer) shown(st stream) (api.LogStream, error) {
 	return out, err
 }
 
-// lastEvent returns the time of a stream's last event, in milliseconds, and the number of its batch; zero without one.
+// lastEvent returns the time of a stream's last event, in milliseconds, and the greatest number of the batches about it;
+// zero without one. It reads the index only.
 func lastEvent(r store.Reader, group, stream uint64) (last int64, number uint64, err error) {
-	s := span{hi: endOfTime(), reverse: true}
-	for e, err := range readEvents(streamBlocks(r, group, stream, s, 1), s) {
-		return int64(e.time), e.number, err
+	for it, err := range r.Scan(indexRange(group, stream), store.ScanOptions{Reverse: true}) {
+		if err != nil {
+			return 0, 0, err
+		}
+		x, err := parseIndex(group, it)
+		if err != nil {
+			return 0, 0, err
+		}
+		if int64(x.at.time)+blockSpan < last { // no earlier block reaches so far
+			break
+		}
+		last, number = max(last, int64(x.last)), max(number, x.at.number)
 	}
-	return 0, 0, nil
+	return last, number, nil
 }
 
 // listToken is the token of a list that goes on at a name.
