@@ -29,9 +29,11 @@ type Deps struct {
 // Driver implements sandbox.Driver.
 type Driver struct {
 	ids    ids.Source
+	log    *slog.Logger
 	clock  clock.Clock
 	client *spawner.Client
 	limits sandbox.Limits
+	work   sync.WaitGroup // watch
 
 	mu     sync.Mutex
 	open   map[string]*box
@@ -66,7 +68,32 @@ func New(ctx context.Context, d Deps) (*Driver, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the linux driver: %w", err), client.Close())
 	}
-	return &Driver{ids: d.IDs, clock: d.Clock, client: client, limits: limits, open: map[string]*box{}}, nil
+	dr := &Driver{ids: d.IDs, log: d.Log, clock: d.Clock, client: client, limits: limits, open: map[string]*box{}}
+	dr.work.Go(dr.watch)
+	return dr, nil
+}
+
+// watch waits for the end of the spawner. The kernel ends the sandboxes with it; should one be left, it ends when its
+// socket closes.
+func (d *Driver) watch() {
+	<-d.client.Done()
+	boxes, closed := d.boxes()
+	if !closed {
+		d.log.Error("the spawner has gone: every sandbox ended and no function can start")
+	}
+	for _, b := range boxes {
+		b.abandon()
+	}
+}
+
+func (d *Driver) boxes() (list []*box, closed bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list = make([]*box, 0, len(d.open))
+	for _, b := range d.open {
+		list = append(list, b)
+	}
+	return list, d.closed
 }
 
 // Name returns "linux".
@@ -108,12 +135,10 @@ func (d *Driver) forget(b *box) {
 func (d *Driver) Close() error {
 	d.mu.Lock()
 	d.closed = true
-	boxes := make([]*box, 0, len(d.open))
-	for _, b := range d.open {
-		boxes = append(boxes, b)
-	}
 	d.mu.Unlock()
 	err := d.client.Close() // ends all sandboxes at once; their Close then only releases what this process holds
+	d.work.Wait()
+	boxes, _ := d.boxes()
 	for _, b := range boxes {
 		err = errors.Join(err, b.Close())
 	}

@@ -241,6 +241,16 @@ func (b *box) isClosed() bool {
 	return b.state == closed
 }
 
+// abandon ends what is left of a sandbox whose spawner has gone: PID 1 exits at the end of its socket.
+func (b *box) abandon() {
+	b.freezing.Lock()
+	if b.freezer != nil {
+		_ = b.freezer.Thaw()
+	}
+	b.freezing.Unlock()
+	_ = b.init.conn.Close()
+}
+
 // Close ends the sandbox.
 func (b *box) Close() error {
 	b.closing.Do(func() { b.closeErr = b.close() })

@@ -110,7 +110,7 @@ func (s *suite) tmp(t *testing.T) {
 		return
 	}
 	t.Run("it outlives its sandbox", func(t *testing.T) {
-		a := s.claimed(t)
+		a, b := s.claimed(t), s.parked(t) // side by side: b has other users than a
 		if got := says(t, a, "write", a.Paths().Tmp+"/file", "kept"); got != "ok" {
 			t.Fatalf("write: got %q", got)
 		}
@@ -121,7 +121,6 @@ func (s *suite) tmp(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
 		}
-		b := s.parked(t)
 		c := s.claim()
 		c.Tmp = taken
 		s.mustClaim(t, b, c)
