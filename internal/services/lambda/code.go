@@ -15,11 +15,11 @@ import (
 
 // codeSource are the members that CreateFunction and UpdateFunctionCode share.
 type codeSource struct {
-	zip                               []byte
-	s3Bucket, imageURI, sourceKMSKey  *string
-	architectures                     []string
-	operation                         string // for AWS's text
-	publish, publishTo, referenceMode bool
+	zip                              []byte
+	s3Bucket, imageURI, sourceKMSKey *string
+	architectures                    []string
+	operation                        string // for AWS's text
+	publish, publishTo               bool
 }
 
 // storePackage checks a package and stores it; r then names it. Nothing refers to it until the record is written, so a

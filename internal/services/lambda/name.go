@@ -23,7 +23,8 @@ type reference struct {
 // Source: "FunctionName" in the AWS Lambda API reference, read 2026-11; the texts are unverified but for "derived qualifier",
 // known from public issue reports.
 func parseReference(s reqctx.Scope, text string, qualifier *string) (reference, error) {
-	account, region, rest := s.Account, s.Region, text
+	account, region := s.Account, s.Region
+	var rest string
 	if a, err := arn.Parse(text); err == nil {
 		account, region = a.Account, a.Region
 		rest = strings.TrimPrefix(a.Resource, "function:")

@@ -137,7 +137,7 @@ func TestInvokeChecksItsPayload(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			out, err := f.Service.Invoke(ctx, &api.InvocationRequest{FunctionName: "a", Payload: c.payload, LogType: new(api.LogTypeTail)})
+			out, err := f.Invoke(ctx, &api.InvocationRequest{FunctionName: "a", Payload: c.payload, LogType: new(api.LogTypeTail)})
 			if c.wantErr {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("got %v, want %q", err, c.want)
@@ -162,7 +162,7 @@ func TestInvokeOfABusyHostIsThrottled(t *testing.T) {
 	f.active(ctx, t, "a")
 	f.env.tried = &invoke.BusyError{Message: "no room"}
 	var throttled *api.TooManyRequestsException
-	if _, err := f.Service.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); !errors.As(err, &throttled) || throttled.Message != "Rate Exceeded." {
+	if _, err := f.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); !errors.As(err, &throttled) || throttled.Message != "Rate Exceeded." {
 		t.Errorf("got %v", err)
 	}
 }
@@ -170,7 +170,7 @@ func TestInvokeOfABusyHostIsThrottled(t *testing.T) {
 func TestDryRunRunsNothing(t *testing.T) {
 	f, ctx := newFixture(t), scoped(t.Context())
 	f.active(ctx, t, "a")
-	out, err := f.Service.Invoke(ctx, &api.InvocationRequest{FunctionName: "a", InvocationType: new(api.InvocationTypeDryRun)})
+	out, err := f.Invoke(ctx, &api.InvocationRequest{FunctionName: "a", InvocationType: new(api.InvocationTypeDryRun)})
 	if err != nil || *out.StatusCode != 204 || len(f.env.events) != 0 {
 		t.Errorf("got %+v, %v, %d events", out, err, len(f.env.events))
 	}
@@ -228,7 +228,7 @@ func TestTags(t *testing.T) {
 func TestRevisionIDGuardsUpdates(t *testing.T) {
 	f, ctx := newFixture(t), scoped(t.Context())
 	f.active(ctx, t, "a")
-	current := *f.configurationOf(ctx, t, "a").RevisionId
+	current := *f.configurationOf(ctx, t).RevisionId
 	var stale *api.PreconditionFailedException
 	if _, err := f.UpdateFunctionCode(ctx, &api.UpdateFunctionCodeRequest{FunctionName: "a", ZipFile: []byte("new"), RevisionId: new("other")}); !errors.As(err, &stale) {
 		t.Errorf("another revision: %v", err)

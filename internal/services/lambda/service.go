@@ -35,7 +35,6 @@ type Service struct {
 	Deps
 	versions versionCache
 	deploy   chan deployment // new revisions whose code is to be prepared, in order
-	waiting  sync.WaitGroup  // deployments that Run has taken and not finished
 }
 
 var (

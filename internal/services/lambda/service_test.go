@@ -118,9 +118,9 @@ func (f *fixture) active(ctx context.Context, t *testing.T, name string) {
 	}
 }
 
-func (f *fixture) configurationOf(ctx context.Context, t *testing.T, name string) *api.FunctionConfiguration {
+func (f *fixture) configurationOf(ctx context.Context, t *testing.T) *api.FunctionConfiguration {
 	t.Helper()
-	c, err := f.GetFunctionConfiguration(ctx, &api.GetFunctionConfigurationRequest{FunctionName: name})
+	c, err := f.GetFunctionConfiguration(ctx, &api.GetFunctionConfigurationRequest{FunctionName: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,13 +138,13 @@ func TestFunctionGoesFromPendingToActive(t *testing.T) {
 		t.Errorf("created: %+v", c)
 	}
 	var busy *api.ResourceConflictException
-	if _, err := f.Service.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); !errors.As(err, &busy) || !strings.HasSuffix(busy.Message, "state: Pending") {
+	if _, err := f.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); !errors.As(err, &busy) || !strings.HasSuffix(busy.Message, "state: Pending") {
 		t.Errorf("invoke while Pending: %v", err)
 	}
 	if err := f.rescan(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if c := f.configurationOf(ctx, t, "a"); *c.State != api.StateActive || *c.LastUpdateStatus != api.LastUpdateStatusSuccessful || c.StateReason != nil {
+	if c := f.configurationOf(ctx, t); *c.State != api.StateActive || *c.LastUpdateStatus != api.LastUpdateStatusSuccessful || c.StateReason != nil {
 		t.Errorf("activated: %+v", c)
 	}
 }
@@ -157,7 +157,7 @@ func TestRunActivatesWithoutWaitingForTheScan(t *testing.T) {
 	if _, err := f.CreateFunction(ctx, createInput("a")); err != nil {
 		t.Fatal(err)
 	}
-	for *f.configurationOf(ctx, t, "a").State != api.StateActive { // fails when ctx ends, before the next scan
+	for *f.configurationOf(ctx, t).State != api.StateActive { // fails when ctx ends, before the next scan
 		runtime.Gosched()
 	}
 	stop()
@@ -172,7 +172,7 @@ func TestRevisionThatCannotRunFailsAndTheOldOneStays(t *testing.T) {
 	if _, err := f.UpdateFunctionConfiguration(ctx, &api.UpdateFunctionConfigurationRequest{FunctionName: "a", MemorySize: new(int32(256))}); err != nil {
 		t.Fatal(err)
 	}
-	if c := f.configurationOf(ctx, t, "a"); *c.LastUpdateStatus != api.LastUpdateStatusInProgress || *c.MemorySize != 256 {
+	if c := f.configurationOf(ctx, t); *c.LastUpdateStatus != api.LastUpdateStatusInProgress || *c.MemorySize != 256 {
 		t.Errorf("in progress: %+v", c)
 	}
 	var busy *api.ResourceConflictException
@@ -183,11 +183,11 @@ func TestRevisionThatCannotRunFailsAndTheOldOneStays(t *testing.T) {
 	if err := f.rescan(ctx); err != nil {
 		t.Fatal(err)
 	}
-	c := f.configurationOf(ctx, t, "a")
+	c := f.configurationOf(ctx, t)
 	if *c.State != api.StateActive || *c.LastUpdateStatus != api.LastUpdateStatusFailed || !strings.Contains(*c.LastUpdateStatusReason, "install it") {
 		t.Errorf("failed update: %+v", c)
 	}
-	if _, err := f.Service.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); err != nil {
+	if _, err := f.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	if v := f.env.versions[0]; v.MemoryMB != 128 {
@@ -199,7 +199,7 @@ func TestUpdateIsSeenByTheNextInvocation(t *testing.T) {
 	f, ctx := newFixture(t), scoped(t.Context())
 	f.active(ctx, t, "a")
 	for _, memory := range []int32{192, 320} {
-		if _, err := f.Service.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); err != nil {
+		if _, err := f.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := f.UpdateFunctionConfiguration(ctx, &api.UpdateFunctionConfigurationRequest{FunctionName: "a", MemorySize: &memory}); err != nil {
@@ -208,7 +208,7 @@ func TestUpdateIsSeenByTheNextInvocation(t *testing.T) {
 		if err := f.rescan(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.Service.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); err != nil {
+		if _, err := f.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); err != nil {
 			t.Fatal(err)
 		}
 		if v := f.env.versions[len(f.env.versions)-1]; v.MemoryMB != int(memory) {
@@ -219,7 +219,7 @@ func TestUpdateIsSeenByTheNextInvocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	var gone *api.ResourceNotFoundException
-	if _, err := f.Service.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); !errors.As(err, &gone) ||
+	if _, err := f.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); !errors.As(err, &gone) ||
 		gone.Message != "Function not found: arn:aws:lambda:eu-central-1:123456789012:function:a" {
 		t.Errorf("invoke of a deleted function: %v", err)
 	}
@@ -237,7 +237,7 @@ func TestWhatNeedsActivationSurvivesACrash(t *testing.T) {
 	if err := again.rescan(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if c := f.configurationOf(ctx, t, "a"); *c.State != api.StateActive {
+	if c := f.configurationOf(ctx, t); *c.State != api.StateActive {
 		t.Errorf("state %s", *c.State)
 	}
 }
