@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -300,5 +301,52 @@ func TestTags(t *testing.T) {
 		if _, err := f.ListTagsForResource(ctx, &api.ListTagsForResourceRequest{ResourceArn: resource}); text(err) != want {
 			t.Errorf("%s: %v", resource, err)
 		}
+	}
+}
+
+// TestDeletionsBesideAppends deletes a group and its stream while functions write: no event may be left without an owner.
+func TestDeletionsBesideAppends(t *testing.T) {
+	f, ctx := newFixture(t), scoped(t.Context())
+	const writers, batches = 6, 60
+	var all sync.WaitGroup
+	failed := make(chan error, writers)
+	for range writers {
+		all.Go(func() {
+			for range batches {
+				if err := f.Append(ctx, scope, "g", "s", []api.Entry{{Time: f.Clock.Now(), Message: "m"}}); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	all.Go(func() {
+		for i := range batches {
+			var err error
+			if i%2 == 0 {
+				_, err = f.DeleteLogStream(ctx, &api.DeleteLogStreamRequest{LogGroupName: "g", LogStreamName: "s"})
+			} else {
+				_, err = f.DeleteLogGroup(ctx, &api.DeleteLogGroupRequest{LogGroupName: "g"})
+			}
+			if err != nil && !strings.HasPrefix(text(err), "absent: ") {
+				failed <- err
+				return
+			}
+		}
+	})
+	all.Wait()
+	close(failed)
+	for err := range failed {
+		t.Fatal(err)
+	}
+	f.add(ctx, t, "g", "s", f.Clock.Now(), "last")
+	if _, err := f.DeleteLogGroup(ctx, &api.DeleteLogGroupRequest{LogGroupName: "g"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.keys(ctx, t, store.PrefixRange([]byte{store.PrefixLogs})); n != 0 {
+		t.Errorf("%d keys have no owner", n)
 	}
 }

@@ -197,3 +197,20 @@ func TestFilterFindsAcrossStreams(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
+
+func TestLastEventOfOverlappingBlocks(t *testing.T) {
+	f, ctx := newFixture(t), scoped(t.Context())
+	start := time.UnixMilli(f.Clock.Now().UnixMilli() - 60_000)
+	if err := f.Append(ctx, scope, "g", "s", []api.Entry{{Time: start, Message: "first"}, {Time: start.Add(900 * time.Millisecond), Message: "last"}}); err != nil {
+		t.Fatal(err)
+	}
+	f.add(ctx, t, "g", "s", start.Add(500*time.Millisecond), "between")
+	f.add(ctx, t, "g", "s", start.Add(-5*time.Second), "older")
+	out, err := f.DescribeLogStreams(ctx, &api.DescribeLogStreamsRequest{LogGroupName: new("g")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := out.LogStreams[0]; *s.LastEventTimestamp != start.UnixMilli()+900 || *s.FirstEventTimestamp != start.UnixMilli()-5000 {
+		t.Errorf("first %d, last %d, start %d", *s.FirstEventTimestamp, *s.LastEventTimestamp, start.UnixMilli())
+	}
+}
