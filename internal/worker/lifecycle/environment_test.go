@@ -5,7 +5,9 @@ package lifecycle_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -65,6 +67,7 @@ type bench struct {
 	env    *lifecycle.Environment
 	logs   *logSink
 	places []*limited
+	doors  chan net.Addr // of each API door
 	finish func() string // closes the environment and returns its whole log
 }
 
@@ -133,7 +136,7 @@ func mustEnvironment(t testing.TB, opts ...option) *bench {
 	for _, o := range opts {
 		o(v, &cfg)
 	}
-	b := &bench{logs: sink}
+	b := &bench{logs: sink, doors: make(chan net.Addr, 16)}
 	env, err := lifecycle.New(lifecycle.Deps{
 		Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Output: writer,
 		Place: func(ctx context.Context, tmpl sandbox.Template) (*lifecycle.Place, error) {
@@ -143,6 +146,12 @@ func mustEnvironment(t testing.TB, opts ...option) *bench {
 				p.Sandbox, b.places = l, append(b.places, l)
 			}
 			return p, err
+		},
+		APIDoor: func(l net.Listener) {
+			b.doors <- l.Addr()
+			if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("the door's listener: %v", err)
+			}
 		},
 		Credentials: func(context.Context, string, string) (lifecycle.Credentials, error) {
 			return lifecycle.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret", SessionToken: "token"}, nil
@@ -528,6 +537,18 @@ func TestBootstrapOverTheSocket(t *testing.T) {
 	})
 	if got := answer(t, b.invoke(t, "id-1", bootstraptest.Event{Env: "AWS_LAMBDA_RUNTIME_API"})).Env; !strings.HasPrefix(got, "@") {
 		t.Errorf("address %q", got)
+	}
+}
+
+func TestAPIDoorIsServedInsideAsLongAsTheSandboxLives(t *testing.T) {
+	b := mustEnvironment(t)
+	endpoint := answer(t, b.invoke(t, "id-1", bootstraptest.Event{Env: "AWS_ENDPOINT_URL"})).Env
+	if want := "http://" + (<-b.doors).String(); endpoint != want {
+		t.Errorf("AWS_ENDPOINT_URL is %q, the door is at %q", endpoint, want)
+	}
+	b.finish() // returns only when the door has
+	if n := len(b.doors); n != 0 {
+		t.Errorf("%d more doors were opened", n)
 	}
 }
 

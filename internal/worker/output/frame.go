@@ -9,7 +9,7 @@ import (
 )
 
 // MaxEvent is the most that one log event may hold, in bytes; longer lines become several events.
-// Source: PutLogEvents, "maximum event size 1 MB" minus overhead is newer; the contract of awsapi/logs says 262,118.
+// It is the limit of logs.Appender.
 const MaxEvent = 262_118
 
 // framer cuts output into messages: one for each line, with its line feed, as AWS stores it for runtimes that write to

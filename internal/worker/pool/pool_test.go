@@ -294,6 +294,28 @@ func TestSlowlySettlingEnvironmentIsNotWaitedFor(t *testing.T) {
 	})
 }
 
+func TestSlowlySettlingEnvironmentsCostOneWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, Limits{})
+		defer h.stop()
+		h.make = func(e *fakeEnv) { e.tail = time.Hour }
+		f := version("f", "1")
+		var releases []func()
+		for range 10 {
+			_, release := h.hold(t, f)
+			releases = append(releases, release)
+		}
+		for _, release := range releases {
+			release()
+		}
+		start := time.Now()
+		h.once(t, f)
+		if d := time.Since(start); d > 2*settleGrace {
+			t.Errorf("ten environments that settle cost %v", d)
+		}
+	})
+}
+
 func TestIdleEnvironmentsAreEvicted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarness(t, Limits{Idle: time.Minute})

@@ -56,11 +56,14 @@ func (p *Pool) take(ctx context.Context, k key) (*slot, error) {
 			return nil, err
 		}
 		grace := settleGrace
+		if len(slow) > 0 {
+			grace = 0 // one wait is enough
+		}
 		if w != nil {
 			if sl, err = p.wait(ctx, w); err != nil {
 				return nil, err
 			}
-			grace = v15min // there is no room for another one
+			grace = longestTimeout // there is no room for another one
 		}
 		if sl == nil {
 			return nil, nil // room
@@ -73,7 +76,8 @@ func (p *Pool) take(ctx context.Context, k key) (*slot, error) {
 	}
 }
 
-const v15min = 15 * time.Minute // the longest timeout of a function, which also bounds its settling
+// longestTimeout is that of a function, which also bounds its settling.
+const longestTimeout = 15 * time.Minute
 
 // awaken waits for the keeper, the end of the last invocation and the thaw. It returns false for one that settles too
 // slowly.
