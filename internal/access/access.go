@@ -3,8 +3,8 @@
 // Package access answers who is asking and, later, whether they may: principals, the temporary credentials of roles,
 // and the authentication of requests. Signatures themselves are package access/sigv4.
 //
-// It does not route, speaks no wire format and evaluates no policies yet: development mode, the only one so far, accepts
-// every caller and every action. Read development.go, then sessions.go.
+// It does not route, speaks no wire format and evaluates no policies yet: development mode, the only one so far,
+// accepts every caller and every action. Read development.go, then sessions.go.
 package access
 
 import (

@@ -66,9 +66,11 @@ func (s *Sessions) Issue(role Role, session string, expires time.Time) (Credenti
 	}, nil
 }
 
+// Sources of the texts: aws/aws-sdk-java-v2 issue 1649, 2020-02-14 (expired), badslug/Paw-AWSSignature4DynamicValue
+// issue 5, 2016-10-07 (invalid).
 var (
 	errForeign = errors.New("not a session token of Gust")
-	errExpired = &Error{"ExpiredTokenException", "The security token included in the request is expired"} // source: aws/aws-sdk-java-v2 issue 1649, 2020-02-14
+	errExpired = &Error{"ExpiredTokenException", "The security token included in the request is expired"}
 	errInvalid = &Error{"UnrecognizedClientException", "The security token included in the request is invalid."}
 )
 

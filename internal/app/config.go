@@ -150,8 +150,9 @@ func (c *Config) check() error {
 	}
 	if a, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !a.IsLoopback()) {
 		return &setupError{
-			err:  fmt.Errorf("--listen %s: this address can be reached from other machines", c.Listen),
-			hint: "Without signature checks anyone who reaches the API owns it. Listen on 127.0.0.1 and put a proxy that authenticates in front.",
+			err: fmt.Errorf("--listen %s: this address can be reached from other machines", c.Listen),
+			hint: "Without signature checks anyone who reaches the API owns it. " +
+				"Listen on 127.0.0.1 and put a proxy that authenticates in front.",
 		}
 	}
 	if c.PoolSize < 0 || c.IdleTimeout < 0 {

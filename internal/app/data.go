@@ -102,7 +102,9 @@ func openStore(d *dataDir, clk clock.Clock, log *slog.Logger) (*pebble.Store, er
 	case errors.Is(err, store.ErrInUse):
 		return nil, inUse(d.path, "")
 	case errors.As(err, &corrupt):
-		return nil, &setupError{err, "Nothing was changed. Restore " + d.path + " from a backup, or start with another --data DIR."}
+		return nil, &setupError{
+			err, "Nothing was changed. Restore " + d.path + " from a backup, or start with another --data DIR.",
+		}
 	case errors.As(err, &format):
 		return nil, &setupError{err, "Nothing was changed. Use that version, or start with another --data DIR."}
 	case errors.Is(err, fs.ErrPermission):

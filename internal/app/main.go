@@ -37,9 +37,10 @@ type serveCommand struct{ Config }
 
 // Help is shown by `gust serve --help`.
 func (serveCommand) Help() string {
-	return `Every flag can also be set by the environment variable that stands behind it, or in a configuration file. A flag wins over the environment, the environment over the file.
-
-The line "Ready." is logged when requests are served. SIGTERM and Ctrl-C let running requests end first, for 8 seconds at most; a second one ends at once.`
+	return "Every flag can also be set by the environment variable that stands behind it, or in a configuration file. " +
+		"A flag wins over the environment, the environment over the file.\n\n" +
+		`The line "Ready." is logged when requests are served. SIGTERM and Ctrl-C let running requests end first, ` +
+		"for 8 seconds at most; a second one ends at once."
 }
 
 // Run serves until ctx ends.

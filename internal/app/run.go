@@ -107,7 +107,8 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 	})
 	s.worker.door = frontdoor.NewServer(s.door, s.log)
 	s.admin = admin.Deps{Version: version, Services: names, Draining: s.draining.Load, Metrics: metrics, Log: s.log}
-	s.log.InfoContext(ctx, "starting", "version", version, "endpoint", "http://"+s.listener.Addr().String(), "data", s.data.path)
+	s.log.InfoContext(ctx, "starting", "version", version,
+		"endpoint", "http://"+s.listener.Addr().String(), "data", s.data.path)
 	return nil
 }
 
@@ -212,7 +213,8 @@ func (s *server) handler() http.Handler {
 // socket opens the operator's unix socket; without it the server works all the same.
 func (s *server) socket(ctx context.Context) net.Listener {
 	name := filepath.Join(s.data.path, "gust.sock")
-	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) { // of a server that was killed; the lock is ours
+	// What is there is of a server that was killed: the lock is ours.
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.log.WarnContext(ctx, "no operator's socket", "error", err)
 		return nil
 	}
@@ -246,7 +248,10 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 			"Stop it (find it with: ss -ltnp), or choose another address with --listen 127.0.0.1:PORT.",
 		}
 	case errors.Is(err, syscall.EACCES):
-		return nil, &setupError{fmt.Errorf("listen on %s: %w", address, err), "Ports below 1024 need root; choose another with --listen 127.0.0.1:PORT."}
+		return nil, &setupError{
+			fmt.Errorf("listen on %s: %w", address, err),
+			"Ports below 1024 need root; choose another with --listen 127.0.0.1:PORT.",
+		}
 	case err != nil:
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}

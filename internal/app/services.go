@@ -26,7 +26,7 @@ import (
 // Service is one registry entry.
 type Service struct {
 	Name string                          // in health, logs and errors
-	API  wire.Service                    // schema table bound to the service: what the front door dispatches to; zero for a plane without one
+	API  wire.Service                    // schema table bound to the service; zero for a plane without an API
 	Run  func(ctx context.Context) error // background work; blocks until ctx ends
 }
 

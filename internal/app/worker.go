@@ -77,7 +77,9 @@ func (w *worker) pool(output logsapi.Appender,
 	p := pool.New(pool.Deps{
 		Driver:   w.driver,
 		Runtimes: pool.Packs(packs, w.driver.Limits().Isolation),
-		Code:     packages{code.New(code.Deps{Dir: filepath.Join(w.data.path, "code"), Log: w.log, Epoch: code.BootID(w.ids.UUID())})},
+		Code: packages{code.New(code.Deps{
+			Dir: filepath.Join(w.data.path, "code"), Log: w.log, Epoch: code.BootID(w.ids.UUID()),
+		})},
 		Credentials: func(ctx context.Context, role, session string) (lifecycle.Credentials, error) {
 			c, err := credentials(ctx, role, session)
 			return lifecycle.Credentials{
@@ -111,12 +113,19 @@ func (w *worker) failed() <-chan struct{} {
 
 // measure exposes the pool's counters.
 func measure(m *obs.Metrics, p *pool.Pool) {
-	m.Count("gust_environments_cold_total", "Invocations that made an execution environment.", func() int64 { return p.Counters().Cold })
-	m.Count("gust_environments_warm_total", "Invocations that took an idle execution environment.", func() int64 { return p.Counters().Warm })
-	m.Count("gust_environments_refused_total", "Invocations that found no room on this node.", func() int64 { return p.Counters().Refused })
-	m.Count("gust_environments_evicted_total", "Idle execution environments that were closed for their age or for room.", func() int64 { return p.Counters().Evicted })
-	m.Count("gust_sandboxes_parked_hits_total", "Sandboxes that were ready when needed.", func() int64 { return p.Counters().ParkedHits })
-	m.Count("gust_sandboxes_parked_misses_total", "Sandboxes that had to be made on the spot.", func() int64 { return p.Counters().ParkedMisses })
+	for _, c := range []struct {
+		name, help string
+		read       func(pool.Counters) int64
+	}{
+		{"environments_cold", "Invocations that made an execution environment.", func(c pool.Counters) int64 { return c.Cold }},
+		{"environments_warm", "Invocations that took an idle execution environment.", func(c pool.Counters) int64 { return c.Warm }},
+		{"environments_refused", "Invocations that found no room.", func(c pool.Counters) int64 { return c.Refused }},
+		{"environments_evicted", "Idle environments closed for age or room.", func(c pool.Counters) int64 { return c.Evicted }},
+		{"sandboxes_parked_hits", "Sandboxes that were ready when needed.", func(c pool.Counters) int64 { return c.ParkedHits }},
+		{"sandboxes_parked_misses", "Sandboxes made on the spot.", func(c pool.Counters) int64 { return c.ParkedMisses }},
+	} {
+		m.Count("gust_"+c.name+"_total", c.help, func() int64 { return c.read(p.Counters()) })
+	}
 }
 
 // packages is the pool's view of the code cache.
@@ -124,7 +133,9 @@ type packages struct{ cache *code.Cache }
 
 var _ pool.Code = packages{}
 
-func (p packages) Dir(ctx context.Context, sha256 string, open func(context.Context) (invoke.CodeReader, error)) (string, func(), error) {
+func (p packages) Dir(ctx context.Context, sha256 string, open func(context.Context) (invoke.CodeReader, error)) (
+	dir string, release func(), err error,
+) {
 	pkg, err := p.cache.Acquire(ctx, sha256, open)
 	if err != nil {
 		return "", nil, err

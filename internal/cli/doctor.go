@@ -19,7 +19,8 @@ type doctorCommand struct {
 
 // Help is shown by `gust doctor --help`.
 func (doctorCommand) Help() string {
-	return `Looks at this machine and changes nothing. The exit code is 1 when functions cannot be isolated from the host and from each other.`
+	return "Looks at this machine and changes nothing. The exit code is 1 when functions cannot be isolated from the " +
+		"host and from each other."
 }
 
 // errNotIsolated makes the exit code; the report has said why.

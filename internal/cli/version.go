@@ -12,7 +12,8 @@ type versionCommand struct{}
 
 // Run prints one line: version, commit, Go version and platform.
 func (versionCommand) Run(e *Env) error {
-	_, err := fmt.Fprintf(e.Stdout, "gust %s (%s %s/%s)\n", Version(e.Version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(e.Stdout, "gust %s (%s %s/%s)\n",
+		Version(e.Version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }
 

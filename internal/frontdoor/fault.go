@@ -92,7 +92,7 @@ func noService(t *target) error {
 	e := &wire.FrameworkError{Code: "UnknownOperationException", Status: http.StatusNotImplemented, Sender: true}
 	switch {
 	case t.name == "s3":
-		e.Code = "NotImplemented" // S3's own code; source: "Error responses", Amazon S3 API Reference, read 2026-11
+		e.Code = "NotImplemented" // S3's own code for it (unverified)
 	case family(t.shape) == wire.ProtocolQuery:
 		e.Code = "InvalidAction"
 	}
@@ -105,7 +105,9 @@ func noService(t *target) error {
 }
 
 // authCodes are the codes of query and XML protocols for the refusals that JSON protocols know under another name.
-// Source: "Common errors" of the API references of AWS STS and AWS Lambda, read 2026-11.
+// Source: answers quoted in public issues: prowler-cloud/prowler 789, 2021-05-01 (ExpiredToken), barnybug/cli53 278,
+// 2019-09-26 (InvalidClientTokenId), aws/aws-sdk-go 1042, 2017-01-17 (IncompleteSignature); SignatureDoesNotMatch is
+// unverified.
 var authCodes = map[string]string{
 	"ExpiredTokenException":        "ExpiredToken",
 	"IncompleteSignatureException": "IncompleteSignature",
@@ -115,6 +117,8 @@ var authCodes = map[string]string{
 
 // refusal turns an *access.Error into that of the protocol: AWS JSON answers 400, the others 403, and an incomplete
 // signature is 400 everywhere.
+// Source of the statuses: the issues above; aws/aws-sdk-js 254, 2014-03-25 (AWS JSON); badslug/
+// Paw-AWSSignature4DynamicValue 5, 2016-10-07 (REST-JSON).
 func refusal(t target, err error) error {
 	var e *access.Error
 	if !errors.As(err, &e) {

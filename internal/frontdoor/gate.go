@@ -44,8 +44,10 @@ type Gate struct {
 func NewGate(a Authorizer, log *slog.Logger, m *obs.Metrics) *Gate {
 	return &Gate{
 		authorizer: a, log: log,
-		calls:   m.Counter("gust_api_requests_total", "API calls, by their status; in-process calls included.", "service", "operation", "status"),
-		seconds: m.Seconds("gust_api_request_seconds", "Time from the first byte of a call's head to the last of its answer.", "service", "operation"),
+		calls: m.Counter("gust_api_requests_total", "API calls, by their status; in-process calls included.",
+			"service", "operation", "status"),
+		seconds: m.Seconds("gust_api_request_seconds", "Time from the head of a call to the end of its answer.",
+			"service", "operation"),
 	}
 }
 

@@ -133,7 +133,8 @@ func (t *table) unsigned(r *http.Request, tg *target, version string) *service {
 	if family(tg.shape) == wire.ProtocolQuery {
 		tg.name = "query"
 		for _, s := range t.all {
-			if s.Schema.Has(tg.operation) && s.codec(tg.shape).ID() == tg.shape && (version == "" || version == s.Schema.APIVersion) {
+			right := version == "" || version == s.Schema.APIVersion
+			if right && s.Schema.Has(tg.operation) && family(s.codec(tg.shape).ID()) == wire.ProtocolQuery {
 				return s
 			}
 		}

@@ -33,6 +33,9 @@ func newTable(services []wire.Service) *table {
 	}
 	for _, w := range services {
 		s := newService(w)
+		if len(s.codecs) == 0 {
+			continue // nothing here speaks its protocols: it is answered like a service that Gust does not have
+		}
 		t.all = append(t.all, s)
 		t.byID[w.Schema.ID] = s
 		t.bySigning[w.Schema.SigningName] = append(t.bySigning[w.Schema.SigningName], s)

@@ -53,7 +53,8 @@ func parseHeader(h http.Header, a string) (*Signature, error) {
 		k, v, ok := strings.Cut(part, "=")
 		if !ok {
 			// Source: an answer quoted in iann0036/cloud9-sync issue 10, 2018-11-28.
-			return nil, incomplete("'" + part + "' not a valid key=value pair (missing equal-sign) in Authorization header: '" + a + "'.")
+			return nil, incomplete("'" + part + "' not a valid key=value pair (missing equal-sign) in " +
+				"Authorization header: '" + a + "'.")
 		}
 		switch k {
 		case "Credential":

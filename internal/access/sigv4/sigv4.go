@@ -6,7 +6,8 @@
 // It does not know whose keys it checks (package access does), and it does not do S3's chunked bodies and POST forms,
 // nor SigV4A. Read parse.go, then canonical.go.
 //
-// Source: "Create a signed AWS API request", AWS Identity and Access Management User Guide, read 2026-11.
+// The algorithm is that of "Create a signed AWS API request" in the IAM User Guide; testdata holds requests signed by
+// botocore, which decide where clients differ.
 package sigv4
 
 import (

@@ -75,7 +75,8 @@ func (s *Signature) checkTime(now time.Time) error {
 	t, err := time.Parse(timeFormat, s.Stamp)
 	if err != nil {
 		// Unverified wording.
-		return incomplete("Date must be in ISO-8601 'basic format'. Got '" + s.Stamp + "'. See http://en.wikipedia.org/wiki/ISO_8601")
+		return incomplete("Date must be in ISO-8601 'basic format'. Got '" + s.Stamp + "'. " +
+			"See http://en.wikipedia.org/wiki/ISO_8601")
 	}
 	if t.Format(dateFormat) != s.Scope.Date {
 		// Unverified wording.
