@@ -138,10 +138,14 @@ func TestRefusals(t *testing.T) {
 		{"longest trust policy", create("longest", statement(2048)), ""},
 		{"trust policy too long", create("n", statement(2049)), "limit: Cannot exceed quota for ACLSizePerRole: 2048"},
 		{"white space is free", create("spaces", strings.ReplaceAll(trust, ",", ",\n"+strings.Repeat(" ", 3000))), ""},
-		{"white space over the store's limit", create("n", strings.ReplaceAll(trust, ",", ","+strings.Repeat(" ", 40000))),
-			"limit: Role n is too large: its policies and tags hold too much white space or text."},
-		{"same tag twice", create("n", trust, api.Tag{Key: "a"}, api.Tag{Key: "A"}),
-			"invalid: Duplicate tag keys found. Please note that Tag keys are case insensitive."},
+		{
+			"white space over the store's limit", create("n", strings.ReplaceAll(trust, ",", ","+strings.Repeat(" ", 40000))),
+			"limit: Role n is too large: its policies and tags hold too much white space or text.",
+		},
+		{
+			"same tag twice", create("n", trust, api.Tag{Key: "a"}, api.Tag{Key: "A"}),
+			"invalid: Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+		},
 		{"policy of no role", put("none", trust), "absent: The role with name none cannot be found."},
 		{"longest policy", put("r", statement(10240)), ""},
 		{"policy too long", put("r", statement(10241)), "limit: Maximum policy size of 10240 bytes exceeded for role r"},
@@ -149,8 +153,10 @@ func TestRefusals(t *testing.T) {
 		{"attach again", attach(managed), ""},
 		{"attach no ARN", attach("x"), "invalid: ARN x is not valid."},
 		{"attach a role", attach("arn:aws:iam::123456789012:role/r"), "invalid: ARN arn:aws:iam::123456789012:role/r is not valid."},
-		{"attach own policy", attach("arn:aws:iam::123456789012:policy/p"),
-			"absent: Policy arn:aws:iam::123456789012:policy/p does not exist or is not attachable."},
+		{
+			"attach own policy", attach("arn:aws:iam::123456789012:policy/p"),
+			"absent: Policy arn:aws:iam::123456789012:policy/p does not exist or is not attachable.",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := text(c.err); got != c.want {

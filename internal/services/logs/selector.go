@@ -26,8 +26,10 @@ func (s selector) match(message string) bool {
 // condition holds for a decoded message or does not.
 type condition interface{ holds(v any) bool }
 
-type both struct{ a, b condition }
-type either struct{ a, b condition }
+type (
+	both   struct{ a, b condition }
+	either struct{ a, b condition }
+)
 
 func (c both) holds(v any) bool   { return c.a.holds(v) && c.b.holds(v) }
 func (c either) holds(v any) bool { return c.a.holds(v) || c.b.holds(v) }

@@ -71,13 +71,19 @@ func TestAssumeRole(t *testing.T) {
 		id, arn    string
 		lasts      time.Duration
 	}{
-		{name: "known", role: "arn:aws:iam::210987654321:role/p/known", id: "AROAKNOWNKNOWNKNOWN12",
-			arn: "arn:aws:sts::210987654321:assumed-role/known/me", lasts: time.Hour},
-		{name: "longest", role: "arn:aws:iam::210987654321:role/p/known", seconds: 7200, id: "AROAKNOWNKNOWNKNOWN12",
-			arn: "arn:aws:sts::210987654321:assumed-role/known/me", lasts: 2 * time.Hour},
+		{
+			name: "known", role: "arn:aws:iam::210987654321:role/p/known", id: "AROAKNOWNKNOWNKNOWN12",
+			arn: "arn:aws:sts::210987654321:assumed-role/known/me", lasts: time.Hour,
+		},
+		{
+			name: "longest", role: "arn:aws:iam::210987654321:role/p/known", seconds: 7200, id: "AROAKNOWNKNOWNKNOWN12",
+			arn: "arn:aws:sts::210987654321:assumed-role/known/me", lasts: 2 * time.Hour,
+		},
 		{name: "too long", role: "arn:aws:iam::210987654321:role/p/known", seconds: 7201, want: tooLong},
-		{name: "another path is another role", role: "arn:aws:iam::210987654321:role/known", seconds: 43200,
-			arn: "arn:aws:sts::210987654321:assumed-role/known/me", lasts: 12 * time.Hour},
+		{
+			name: "another path is another role", role: "arn:aws:iam::210987654321:role/known", seconds: 43200,
+			arn: "arn:aws:sts::210987654321:assumed-role/known/me", lasts: 12 * time.Hour,
+		},
 		{name: "unknown", role: "arn:aws:iam::210987654321:role/a/b/unknown", arn: "arn:aws:sts::210987654321:assumed-role/unknown/me", lasts: time.Hour},
 		{name: "a user", role: "arn:aws:iam::210987654321:user/known", want: "arn:aws:iam::210987654321:user/known is invalid"},
 		{name: "no ARN", role: "aaaaaaaaaaaaaaaaaaaaaaaa", want: "aaaaaaaaaaaaaaaaaaaaaaaa is invalid"},
