@@ -112,8 +112,9 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 	return nil
 }
 
-// insideDomain is the name of the API for processes inside sandboxes, with all its sub-names.
-const insideDomain = "aws.gust.internal"
+// insideDomain holds the names of the API for processes inside sandboxes: aws.gust.internal, and what clients make of it
+// when they put a host prefix before it (sync-aws.gust.internal).
+const insideDomain = "gust.internal"
 
 // close releases what open took, the last first.
 func (s *server) close() error {

@@ -159,6 +159,42 @@ func TestServerServesAndEnds(t *testing.T) {
 	}
 }
 
+func TestListenerGuardsEveryPath(t *testing.T) {
+	s := mustRun(t, testConfig(t))
+	tests := []struct {
+		name, path, host, origin string
+		status                   int
+	}{
+		{"operator", "/_gust/health", "localhost", "", 200},
+		{"operator, unknown host", "/_gust/health", "evil.example", "", 403},
+		{"operator, a web page", "/_gust/metrics", "", "https://evil.example", 403},
+		{"API, inside a sandbox", "/?" + whoami, "aws.gust.internal", "", 200},
+		{"API, host prefix inside a sandbox", "/?" + whoami, "sync-aws.gust.internal:4566", "", 200},
+		{"API, unknown host", "/?" + whoami, "evil.example", "", 403},
+		{"API, a web page", "/?" + whoami, "", "null", 403},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+tt.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = tt.host
+			if tt.origin != "" {
+				req.Header.Set("Origin", tt.origin)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != tt.status {
+				t.Errorf("%s, want %d", resp.Status, tt.status)
+			}
+		})
+	}
+}
+
 func TestServerLetsRunningRequestsEnd(t *testing.T) {
 	s := mustRun(t, testConfig(t))
 	body, rest := io.Pipe()
