@@ -125,12 +125,20 @@ func TestCPUShareIsProportionalToMemory(t *testing.T) {
 			name := fmt.Sprintf("spin-%d", mb)
 			s.CreateProbe(t, harness.Function{Name: name, MemoryMB: mb, TimeoutS: 30})
 			call(t, s, name, event{Do: "echo"})
-			a, _ := call(t, s, name, event{Do: "spin", N: int(window.Milliseconds())})
-			got := float64(a.N) / float64(window.Microseconds())
 			want := float64(mb) / 1769
-			if math.Abs(got-want) > 0.15*want {
-				t.Errorf("CPU share %.3f of a core, want %.3f within 15 %%", got, want)
+			var got []float64
+			for range 5 { // other work on the machine may take from one window; no window may give more
+				a, _ := call(t, s, name, event{Do: "spin", N: int(window.Milliseconds())})
+				share := float64(a.N) / float64(window.Microseconds())
+				got = append(got, share)
+				if share > 1.15*want {
+					t.Fatalf("CPU share %.3f of a core, want %.3f and at most 15 %% more", share, want)
+				}
+				if share >= 0.85*want {
+					return
+				}
 			}
+			t.Errorf("CPU shares %.3f of a core, want %.3f within 15 %% once", got, want)
 		})
 	}
 }
