@@ -37,15 +37,17 @@ func (s *service) claim(ctx context.Context, b *box, c claimRequest) (a answer, 
 		return answer{}, nil, err
 	}
 	defer func() { _ = users.Close() }()
-	for _, m := range []struct{ source, target string }{{c.Code, "/var/task"}, {c.Runtime, "/var/runtime"}, {c.Opt, "/opt"}} {
-		if m.source == "" {
+	for _, m := range []sandbox.Bind{
+		{Source: c.Code, Target: "/var/task"}, {Source: c.Runtime, Target: "/var/runtime"}, {Source: c.Opt, Target: "/opt"},
+	} {
+		if m.Source == "" {
 			continue
 		}
-		f, err := readOnlyMount(m.source, users)
+		f, err := readOnlyMount(m.Source, users)
 		if err != nil {
-			return answer{}, files, fmt.Errorf("show %s at %s: %w", m.source, m.target, err)
+			return answer{}, files, fmt.Errorf("show %s at %s: %w", m.Source, m.Target, err)
 		}
-		files, a.Targets = append(files, f), append(a.Targets, m.target)
+		files, a.Targets = append(files, f), append(a.Targets, m.Target)
 	}
 	had := b.tmp != nil
 	changed, err := s.chooseTmp(ctx, b, c)
@@ -144,7 +146,10 @@ func readOnlyMount(source string, users *os.File) (*os.File, error) {
 		return nil, fmt.Errorf("open_tree: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), source)
-	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, Propagation: unix.MS_PRIVATE}
+	attr := unix.MountAttr{
+		Attr_set:    unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV,
+		Propagation: unix.MS_PRIVATE,
+	}
 	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("mount_setattr: %w", err)

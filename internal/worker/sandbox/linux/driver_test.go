@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
+	"github.com/gustcloud/gust/internal/base/hosttest"
 	"github.com/gustcloud/gust/internal/worker/sandbox"
 	"github.com/gustcloud/gust/internal/worker/sandbox/sandboxtest"
 )
@@ -78,6 +80,22 @@ func TestProcessesHoldNoPrivileges(t *testing.T) {
 	}
 	if groups := said("/proc/self/cgroup"); !strings.HasPrefix(groups, "ok ") || strings.Contains(groups, "gust") {
 		t.Errorf("/proc/self/cgroup shows the host's path:\n%s", groups)
+	}
+}
+
+func TestOrdinaryUserLearnsWhatIsMissing(t *testing.T) {
+	hosttest.Root(t)
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "unprivileged")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	cmd.Dir = "/"
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"needs root", "--driver process"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%q does not say %q", out, want)
+		}
 	}
 }
 

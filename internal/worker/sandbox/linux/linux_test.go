@@ -6,6 +6,7 @@ package linux_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -29,6 +30,11 @@ func TestMain(m *testing.M) {
 	}
 	if len(os.Args) == 5 && os.Args[1] == "server" {
 		panic(serve(context.Background(), os.Args[2], os.Args[3], os.Args[4]))
+	}
+	if len(os.Args) == 2 && os.Args[1] == "unprivileged" {
+		_, err := linux.New(context.Background(), linux.Deps{IDs: ids.System(), Log: slog.New(slog.DiscardHandler)})
+		fmt.Println(err)
+		return
 	}
 	os.Exit(run(m))
 }

@@ -20,6 +20,7 @@ func (s *suite) processes(t *testing.T) {
 		want string
 	}{
 		{"arguments arrive unchanged", []string{"args", "a b", "", "ü"}, "ok a b||ü"},
+		{"standard output blocks, as programs expect", []string{"blocking"}, "ok true"},
 		{"standard error arrives", []string{"stderr", "problem"}, "problem ok"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -56,6 +56,10 @@ var commands = map[string]func(args []string) (string, error){
 	},
 	"chroot": func(args []string) (string, error) { return onThread(func() error { return unix.Chroot(args[0]) }) },
 	"fds":    fds,
+	"blocking": func([]string) (string, error) {
+		flags, err := unix.FcntlInt(1, unix.F_GETFL, 0)
+		return strconv.FormatBool(flags&unix.O_NONBLOCK == 0), err
+	},
 }
 
 func main() {
