@@ -122,18 +122,25 @@ func (s *Service) lookup(ctx context.Context, text string, qualifier *string) (*
 	if err != nil {
 		return nil, ref, err
 	}
+	f, found, err := s.find(ctx, scope, ref)
+	if err == nil && !found {
+		err = notFound("Function not found: " + ref.arn(scope))
+	}
+	return f, ref, err
+}
+
+// find reads the record of what ref names.
+func (s *Service) find(ctx context.Context, scope reqctx.Scope, ref reference) (*function, bool, error) {
+	if ref.qualifier != "" && ref.qualifier != latest {
+		return nil, false, nil
+	}
 	var f function
-	err = s.Store.View(ctx, func(r store.Reader) error {
-		var found bool
-		if f, found, err = functions.Get(r, functionKey(scope, ref.name)); err != nil {
-			return err
-		}
-		if !found || ref.qualifier != "" && ref.qualifier != latest {
-			return notFound("Function not found: " + ref.arn(scope))
-		}
-		return nil
+	var found bool
+	err := s.Store.View(ctx, func(r store.Reader) (err error) {
+		f, found, err = functions.Get(r, functionKey(scope, ref.name))
+		return err
 	})
-	return &f, ref, err
+	return &f, found, err
 }
 
 // GetFunction returns a function's configuration, tags and where its code is.

@@ -220,7 +220,7 @@ func TestUpdateIsSeenByTheNextInvocation(t *testing.T) {
 	}
 	var gone *api.ResourceNotFoundException
 	if _, err := f.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); !errors.As(err, &gone) ||
-		gone.Message != "Function not found: arn:aws:lambda:eu-central-1:123456789012:function:a" {
+		gone.Message != "Function not found: arn:aws:lambda:eu-central-1:123456789012:function:a:$LATEST" {
 		t.Errorf("invoke of a deleted function: %v", err)
 	}
 	if last := f.env.retired[len(f.env.retired)-1]; last != "arn:aws:lambda:eu-central-1:123456789012:function:a $LATEST " {

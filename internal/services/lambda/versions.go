@@ -4,6 +4,7 @@ package lambda
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	api "github.com/gustcloud/gust/internal/awsapi/lambda"
@@ -70,9 +71,12 @@ func (s *Service) resolve(ctx context.Context, text string, qualifier *string) (
 	if v != nil && (ref.qualifier == "" || ref.qualifier == latest) {
 		return v, ref, nil
 	}
-	f, ref, err := s.lookup(ctx, text, qualifier)
+	f, found, err := s.find(ctx, scope, ref)
 	if err != nil {
 		return nil, ref, err
+	}
+	if !found { // unlike the other operations, Invoke names $LATEST: recorded on AWS in 2025
+		return nil, ref, notFound("Function not found: " + functionARN(scope, ref.name) + ":" + orElse(ref.qualifier, latest))
 	}
 	if f.Deployed == nil {
 		if f.State == api.StateFailed {
@@ -81,13 +85,15 @@ func (s *Service) resolve(ctx context.Context, text string, qualifier *string) (
 		return nil, ref, conflict("The operation cannot be performed at this time. The function is currently in the following state: Pending")
 	}
 	v = s.version(scope, f, f.Deployed)
-	s.versions.put(key, v, changes)
+	s.versions.put(versionKey{v.Scope, v.Name}, v, changes) // not key, which aliases the request
 	return v, ref, nil
 }
 
-// version describes a revision to the execution plane. Records are not changed once read, so it may share their memory.
+// version describes a revision to the execution plane, which keeps it: it shares the memory of the record, which is not
+// changed once read, and none of the request.
 func (s *Service) version(scope reqctx.Scope, f *function, r *revision) *invoke.Version {
 	code := r.Code
+	scope = reqctx.Scope{Account: strings.Clone(scope.Account), Region: strings.Clone(scope.Region)}
 	return &invoke.Version{
 		Scope: scope, FunctionARN: functionARN(scope, f.Name), Name: f.Name, Version: latest, Revision: r.ID,
 		Runtime: r.Runtime, Handler: r.Handler, CodeSHA256: code.SHA256.String(),
