@@ -69,8 +69,9 @@ func boot() (initproto.Setup, error) {
 	if err := unix.Sethostname([]byte(setup.Hostname)); err != nil {
 		return initproto.Setup{}, err
 	}
-	// Core files of functions would fill their /tmp; nobody reads them.
-	if err := syscall.Setrlimit(unix.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
+	// No core dumps: a file would fill the function's /tmp, and a handler of the host (a pipe in core_pattern) would parse
+	// what the function prepared, as root. Only the value 1 keeps the kernel from starting a handler.
+	if err := syscall.Setrlimit(unix.RLIMIT_CORE, &syscall.Rlimit{Cur: 1, Max: 1}); err != nil {
 		return initproto.Setup{}, err
 	}
 	if err := sendPacket(initproto.Bare{Kind: initproto.KindReady}); err != nil {

@@ -78,6 +78,9 @@ func TestProcessesHoldNoPrivileges(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, status)
 		}
 	}
+	if limits := strings.Join(strings.Fields(said("/proc/self/limits")), " "); !strings.Contains(limits, "Max core file size 1 1 ") {
+		t.Errorf("core dumps are not off:\n%s", limits)
+	}
 	if groups := said("/proc/self/cgroup"); !strings.HasPrefix(groups, "ok ") || strings.Contains(groups, "gust") {
 		t.Errorf("/proc/self/cgroup shows the host's path:\n%s", groups)
 	}
