@@ -49,8 +49,10 @@ func (s *Service) checkSource(c codeSource) error {
 		return invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
 	case c.s3Bucket != nil:
 		return unsupported("code from S3 (S3Bucket): upload the package with ZipFile")
-	case len(c.zip) == 0:
+	case c.zip == nil:
 		return invalid("Please provide a source for your zip file.") // unverified
+	case len(c.zip) == 0: // text from public reports
+		return invalid("Uploaded file must be a non-empty zip")
 	case len(c.zip) > maxZip:
 		return &api.RequestEntityTooLargeException{Type: userFault, Message: fmt.Sprintf( // text from public reports
 			"Request must be smaller than %d bytes for the %s operation", maxUploadBody, c.operation)}

@@ -98,7 +98,7 @@ func (s *Service) activate(ctx context.Context, d deployment) {
 		activated = settle(&now, prepared)
 		tx.Delete(waitingKey(d.scope, d.name))
 		s.changed(tx, d.scope, d.name)
-		return functions.Put(tx, key, now)
+		return put(tx, key, &now)
 	})
 	switch {
 	case err != nil:

@@ -17,9 +17,12 @@ import (
 func checkEnvironment(vars map[string]string) error {
 	const intro = "Lambda was unable to configure your environment variables because the environment variables you have provided "
 	var reserved []string
-	for name := range vars {
+	for name, text := range vars {
 		if invoke.Reserved(name) {
 			reserved = append(reserved, name)
+		}
+		if strings.Contains(text, "\x00") { // no process can be given it; text unverified
+			return invalid(intro + "contains NUL characters in the value of " + name + ".")
 		}
 	}
 	if reserved != nil {

@@ -55,7 +55,7 @@ func (s *Service) CreateFunction(ctx context.Context, in *api.CreateFunctionRequ
 		}
 		tx.Set(waitingKey(scope, f.Name), []byte(f.Next.ID))
 		s.changed(tx, scope, f.Name)
-		return functions.Put(tx, key, *f)
+		return put(tx, key, f)
 	})
 	if err != nil {
 		return nil, err

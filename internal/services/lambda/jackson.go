@@ -11,11 +11,14 @@ import (
 	"unicode"
 )
 
-// maxSource is how much of the text Jackson quotes.
-const maxSource = 500
+// How much Jackson quotes of the text, and of a token.
+const (
+	maxSource = 500
+	maxToken  = 256
+)
 
-// jacksonText words a JSON syntax error as AWS's parser (Jackson) does for the two commonest mistakes: a text that ends
-// too early and an unknown word. Other mistakes get the words of the parser here. Unverified beyond those two forms.
+// jacksonText words a JSON syntax error as AWS's parser (Jackson) does for the commonest mistake, an unknown word. A text
+// that ends too early gets the start of its message, other mistakes the words of the parser here.
 func jacksonText(payload []byte) string {
 	var syntax *json.SyntaxError
 	var v any
@@ -26,7 +29,7 @@ func jacksonText(payload []byte) string {
 	offset := min(int(syntax.Offset), len(payload))
 	if word, at := unknownWord(payload, offset); word != "" {
 		return fmt.Sprintf("Unrecognized token '%s': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')\n at %s",
-			word, location(payload, at+len(word)))
+			shortened(word), location(payload, at+len(word)))
 	}
 	if offset == len(payload) && strings.HasPrefix(syntax.Error(), "unexpected end") {
 		return "Unexpected end-of-input\n at " + location(payload, offset)
@@ -48,6 +51,13 @@ func unknownWord(payload []byte, offset int) (word string, at int) {
 		end++
 	}
 	return string(payload[start:end]), start
+}
+
+func shortened(token string) string {
+	if len(token) <= maxToken {
+		return token
+	}
+	return token[:maxToken] + "..."
 }
 
 func location(payload []byte, offset int) string {

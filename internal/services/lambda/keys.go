@@ -3,6 +3,7 @@
 package lambda
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -88,6 +89,16 @@ func (f *function) logGroup(r *revision) string {
 
 //nolint:gochecknoglobals // a codec without state
 var functions = store.Record[function]{Name: "lambda function", Version: 1}
+
+// put writes a function's record. Each member and tag can be within its own limit and all of them over that of the store;
+// the text is unverified.
+func put(tx store.Tx, key []byte, f *function) error {
+	err := functions.Put(tx, key, *f)
+	if errors.Is(err, store.ErrTooLarge) {
+		return invalid("The configuration and the tags of the function " + f.Name + " are too large together.")
+	}
+	return err
+}
 
 const service, kindFunction = "lambda", "function"
 

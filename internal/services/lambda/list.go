@@ -28,7 +28,7 @@ func (s *Service) ListFunctions(ctx context.Context, in *api.ListFunctionsReques
 	rng := functionRange(scope)
 	if in.Marker != nil {
 		name, err := base64.RawURLEncoding.DecodeString(*in.Marker)
-		if err != nil || len(name) == 0 {
+		if err != nil || len(name) == 0 || len(name) > maxName {
 			return nil, invalid("Invalid Marker") // unverified
 		}
 		rng.Lo = functionKey(scope, string(name))

@@ -3,6 +3,7 @@
 package lambda
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	api "github.com/gustcloud/gust/internal/awsapi/lambda"
 	"github.com/gustcloud/gust/internal/base/reqctx"
 	"github.com/gustcloud/gust/internal/invoke"
+	"github.com/gustcloud/gust/internal/store"
 )
 
 func TestParseReference(t *testing.T) {
@@ -88,6 +90,14 @@ func TestCreateFunctionRefuses(t *testing.T) {
 		{"a name that is taken", func(in *api.CreateFunctionRequest) { in.FunctionName = "taken" }, answers{}, "Function already exist: taken"},
 		{"a long name", func(in *api.CreateFunctionRequest) { in.FunctionName = strings.Repeat("n", 65) }, answers{}, "Member must have length less than or equal to 64"},
 		{"no code", func(in *api.CreateFunctionRequest) { in.Code = &api.FunctionCode{} }, answers{}, "Please provide a source for your zip file."},
+		{"empty code", func(in *api.CreateFunctionRequest) { in.Code.ZipFile = []byte{} }, answers{}, "Uploaded file must be a non-empty zip"},
+		{"a role without a name", func(in *api.CreateFunctionRequest) { in.Role = role[:len(role)-1] }, answers{}, "cannot be assumed by Lambda."},
+		{"a role without a slash", func(in *api.CreateFunctionRequest) { in.Role = "arn:aws:iam::123456789012:roler" }, answers{}, "cannot be assumed by Lambda."},
+		{"NUL in the handler", func(in *api.CreateFunctionRequest) { in.Handler = new("a\x00b") }, answers{}, "NUL"},
+		{"NUL in a variable", func(in *api.CreateFunctionRequest) {
+			in.Environment = &api.Environment{Variables: map[string]string{"OK": "a\x00b"}}
+		}, answers{}, "in the value of OK"},
+		{"more tags than a record holds", func(in *api.CreateFunctionRequest) { in.Tags = largestTags() }, answers{}, "too large together"},
 		{"51 MB", func(in *api.CreateFunctionRequest) { in.Code.ZipFile = make([]byte, maxZip+1) }, answers{}, "Request must be smaller than 70167211 bytes for the CreateFunction operation"},
 		{"a bad zip", nil, answers{checked: &invoke.CodeError{Message: "Could not unzip uploaded file."}}, "Could not unzip"},
 		{"a missing pack", nil, answers{prepared: &invoke.PackError{Runtime: "python3.12", Fix: "apt-get install python3.12"}}, "apt-get install python3.12"},
@@ -118,6 +128,15 @@ func TestCreateFunctionRefuses(t *testing.T) {
 	}
 }
 
+// largestTags are as many and as long as allowed, of characters that JSON escapes.
+func largestTags() map[string]string {
+	tags := map[string]string{}
+	for i := range maxTags {
+		tags[fmt.Sprint(i)+strings.Repeat("<", maxTagKey-2)] = strings.Repeat("<", maxTagValue)
+	}
+	return tags
+}
+
 func TestInvokeChecksItsPayload(t *testing.T) {
 	f, ctx := newFixture(t), scoped(t.Context())
 	f.active(ctx, t, "a")
@@ -130,9 +149,10 @@ func TestInvokeChecksItsPayload(t *testing.T) {
 		{"none", nil, "{}", false},
 		{"null", []byte("null"), "null", false},
 		{"largest", []byte(`"` + strings.Repeat("x", maxPayload-2) + `"`), "", false},
-		{"too large", []byte(`"` + strings.Repeat("x", maxPayload-1) + `"`), "Request must be smaller than 6291556 bytes for the InvokeFunction operation", true},
+		{"too large", []byte(`"` + strings.Repeat("x", maxPayload-1) + `"`), "6291557 byte payload is too large for the RequestResponse invocation type (limit 6291556 bytes)", true},
 		{"cut off", []byte(`{"a":`), "Could not parse request body into json: Could not parse payload into json: Unexpected end-of-input\n at [Source: (byte[])\"{\"a\":\"; line: 1, column: 6]", true},
 		{"a bare word", []byte(`hello`), "Unrecognized token 'hello': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')\n at [Source: (byte[])\"hello\"; line: 1, column: 6]", true},
+		{"a long word", []byte(strings.Repeat("a", 5000)), "Unrecognized token '" + strings.Repeat("a", 256) + "...': was expecting", true},
 		{"two values", []byte(`1 2`), "Could not parse request body into json", true},
 	}
 	for _, c := range cases {
@@ -199,6 +219,12 @@ func TestListFunctionsPages(t *testing.T) {
 	}
 	if got := strings.Join(names, " "); got != "f0 f1 f2 f3 f4" {
 		t.Errorf("got %s", got)
+	}
+	for _, marker := range []string{"", "%", base64.RawURLEncoding.EncodeToString(make([]byte, store.MaxKey))} {
+		var refused *api.InvalidParameterValueException
+		if _, err := f.ListFunctions(ctx, &api.ListFunctionsRequest{Marker: &marker}); !errors.As(err, &refused) {
+			t.Errorf("marker %.20q: %v", marker, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	api "github.com/gustcloud/gust/internal/awsapi/lambda"
+	"github.com/gustcloud/gust/internal/base/arn"
 )
 
 // settings are the members that CreateFunction and UpdateFunctionConfiguration share; nil means absent.
@@ -62,7 +63,20 @@ func (v settings) check() error {
 			return err
 		}
 	}
+	if v.Role != nil && !isRole(*v.Role) { // text from public reports, which get it for roles that do not trust Lambda
+		return invalid("The role defined for the function cannot be assumed by Lambda.")
+	}
+	if strings.Contains(value(v.Handler, ""), "\x00") { // the model's pattern lets it pass, an environment cannot hold it
+		return invalid("Handler must not contain NUL characters.")
+	}
 	return v.checkSupported()
+}
+
+// isRole tells whether an ARN names a role. The model's pattern also passes "role/", "role/path/" and "roleName".
+func isRole(text string) bool {
+	a, err := arn.Parse(text)
+	name, ok := strings.CutPrefix(a.Resource, "role/")
+	return err == nil && ok && name != "" && !strings.HasSuffix(name, "/")
 }
 
 // checkSupported names each member that would otherwise be taken without effect.

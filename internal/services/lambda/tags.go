@@ -108,6 +108,6 @@ func (s *Service) changeTags(ctx context.Context, resource string, change func(m
 		if err := change(f.Tags); err != nil {
 			return err
 		}
-		return functions.Put(tx, key, f)
+		return put(tx, key, &f)
 	})
 }

@@ -95,7 +95,7 @@ func (s *Service) update(ctx context.Context, name string, revisionID *string, c
 		f.UpdateReason, f.UpdateCode = "The function is being created.", api.StateReasonCodeCreating // recorded on AWS: "created" here too
 		tx.Set(waitingKey(scope, name), []byte(id))
 		s.changed(tx, scope, name)
-		return functions.Put(tx, key, f)
+		return put(tx, key, &f)
 	})
 	if err != nil {
 		return nil, err
