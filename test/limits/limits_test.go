@@ -226,7 +226,7 @@ func TestPayloadLimits(t *testing.T) {
 		t.Errorf("after too large a response: %+v", a)
 	}
 	in := &lambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte(`{"do":"print","text":"` + strings.Repeat("x", limit-wrap) + `"}`)}
-	if _, err := s.Lambda().Invoke(t.Context(), in); harness.ErrorCode(err) != "RequestTooLargeException" {
+	if _, err := s.Lambda().Invoke(t.Context(), in); harness.ErrorCode(err) != "RequestEntityTooLargeException" {
 		t.Errorf("too large a request: %v", err)
 	}
 }
