@@ -24,7 +24,7 @@ type deployment struct {
 const rescanInterval = 5 * time.Second
 
 // enqueue wakes the deploy loop. When its queue is full the next scan finds the revision.
-func (s *Service) enqueue(_ context.Context, d deployment) {
+func (s *Service) enqueue(d deployment) {
 	select {
 	case s.deploy <- d:
 	default:
@@ -82,8 +82,12 @@ func (s *Service) activate(ctx context.Context, d deployment) {
 		f, _, err = functions.Get(r, key)
 		return err
 	})
-	if err != nil || f.Next == nil || f.Next.ID != d.revision {
-		return // deleted, or activated by the scan; an unreadable store is said by the scan
+	switch {
+	case err != nil:
+		s.failed(ctx, d, err)
+		return
+	case f.Next == nil || f.Next.ID != d.revision:
+		return // deleted, or activated before
 	}
 	prepared := s.Environments.Prepare(ctx, s.version(d.scope, &f, f.Next))
 	if prepared != nil && ctx.Err() != nil {
@@ -102,11 +106,18 @@ func (s *Service) activate(ctx context.Context, d deployment) {
 	})
 	switch {
 	case err != nil:
-		s.Log.ErrorContext(ctx, "activate a revision", "function", functionARN(d.scope, d.name), "error", err)
+		s.failed(ctx, d, err)
 	case activated:
 		s.Environments.Retire(functionARN(d.scope, d.name), latest, d.revision)
 	case prepared != nil:
 		s.Log.WarnContext(ctx, "a revision cannot run", "function", functionARN(d.scope, d.name), "error", prepared)
+	}
+}
+
+// failed says that a revision goes on waiting; the next scan tries again.
+func (s *Service) failed(ctx context.Context, d deployment, err error) {
+	if ctx.Err() == nil {
+		s.Log.ErrorContext(ctx, "activate a revision", "function", functionARN(d.scope, d.name), "error", err)
 	}
 }
 

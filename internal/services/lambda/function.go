@@ -60,7 +60,7 @@ func (s *Service) CreateFunction(ctx context.Context, in *api.CreateFunctionRequ
 	if err != nil {
 		return nil, err
 	}
-	s.enqueue(ctx, deployment{scope: scope, name: f.Name, revision: f.Next.ID})
+	s.enqueue(deployment{scope: scope, name: f.Name, revision: f.Next.ID})
 	return f.configuration(scope, ""), nil
 }
 

@@ -242,6 +242,32 @@ func TestWhatNeedsActivationSurvivesACrash(t *testing.T) {
 	}
 }
 
+func TestRecordThatCannotBeReadIsSaid(t *testing.T) {
+	f, ctx := newFixture(t), scoped(t.Context())
+	f.active(ctx, t, "whole")
+	if _, err := f.UpdateFunctionConfiguration(ctx, &api.UpdateFunctionConfigurationRequest{FunctionName: "whole", MemorySize: new(int32(256))}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.st.Update(ctx, func(tx store.Tx) error {
+		tx.Set(functionKey(scopeOf(ctx), "damaged"), []byte("\x01{"))
+		tx.Set(waitingKey(scopeOf(ctx), "damaged"), []byte("some-revision"))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	f.Log = slog.New(slog.NewTextHandler(&said, nil))
+	if err := f.rescan(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := said.String(); !strings.Contains(got, "function:damaged") || !strings.Contains(got, "damaged record") {
+		t.Errorf("log: %q", got)
+	}
+	if c := f.configurationOf(ctx, t, "whole"); *c.LastUpdateStatus != api.LastUpdateStatusSuccessful {
+		t.Errorf("the other function: %+v", c)
+	}
+}
+
 func TestSweepKeepsPackagesInUse(t *testing.T) {
 	f, ctx := newFixture(t), scoped(t.Context())
 	f.active(ctx, t, "kept")

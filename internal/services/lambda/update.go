@@ -100,7 +100,7 @@ func (s *Service) update(ctx context.Context, name string, revisionID *string, c
 	if err != nil {
 		return nil, err
 	}
-	s.enqueue(ctx, deployment{scope: scope, name: name, revision: id})
+	s.enqueue(deployment{scope: scope, name: name, revision: id})
 	return f.configuration(scope, ""), nil
 }
 
