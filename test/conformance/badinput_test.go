@@ -191,10 +191,22 @@ func TestServerRefusesToStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	newer := t.TempDir()
+	if err := os.CopyFS(newer, os.DirFS(first.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	formats, err := filepath.Glob(filepath.Join(newer, "*", "GUST-FORMAT"))
+	if err != nil || len(formats) != 1 {
+		t.Fatalf("format files: %v, %v", formats, err)
+	}
+	if err := os.WriteFile(formats[0], []byte("gust store, format 99\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
+		"a newer format":         {[]string{"--data", newer, "--listen", "127.0.0.1:0"}, "99"},
 		"port in use":            {[]string{"--data", t.TempDir(), "--listen", l.Addr().String()}, "in use"},
 		"data directory in use":  {[]string{"--data", s.Dir, "--listen", "127.0.0.1:0"}, "another"},
 		"not a loopback address": {[]string{"--data", t.TempDir(), "--listen", "0.0.0.0:0"}, "other machines"},
