@@ -244,8 +244,8 @@ func TestWhatNeedsActivationSurvivesACrash(t *testing.T) {
 
 func TestRecordThatCannotBeReadIsSaid(t *testing.T) {
 	f, ctx := newFixture(t), scoped(t.Context())
-	f.active(ctx, t, "whole")
-	if _, err := f.UpdateFunctionConfiguration(ctx, &api.UpdateFunctionConfigurationRequest{FunctionName: "whole", MemorySize: new(int32(256))}); err != nil {
+	f.active(ctx, t, "a")
+	if _, err := f.UpdateFunctionConfiguration(ctx, &api.UpdateFunctionConfigurationRequest{FunctionName: "a", MemorySize: new(int32(256))}); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.st.Update(ctx, func(tx store.Tx) error {
@@ -263,7 +263,7 @@ func TestRecordThatCannotBeReadIsSaid(t *testing.T) {
 	if got := said.String(); !strings.Contains(got, "function:damaged") || !strings.Contains(got, "damaged record") {
 		t.Errorf("log: %q", got)
 	}
-	if c := f.configurationOf(ctx, t, "whole"); *c.LastUpdateStatus != api.LastUpdateStatusSuccessful {
+	if c := f.configurationOf(ctx, t); *c.LastUpdateStatus != api.LastUpdateStatusSuccessful {
 		t.Errorf("the other function: %+v", c)
 	}
 }
