@@ -143,6 +143,14 @@ func TestDevelopmentAuthentication(t *testing.T) {
 			"",
 		},
 		{
+			"a region of one's own", &sigv4.Keys{AccessKeyID: "AKIA"}, "Local_1", now,
+			access.Identity{Principal: access.Root("000000000000"), AccessKeyID: "AKIA", Region: "Local_1", Service: "sts"},
+			"",
+		},
+		{"no region's characters", &sigv4.Keys{AccessKeyID: "AKIA"}, "eu:west", now, access.Identity{}, "InvalidSignatureException"},
+		{"control characters", &sigv4.Keys{AccessKeyID: "AKIA"}, "eu\x01", now, access.Identity{}, "InvalidSignatureException"},
+		{"a long region", &sigv4.Keys{AccessKeyID: "AKIA"}, strings.Repeat("r", 65), now, access.Identity{}, "InvalidSignatureException"},
+		{
 			"unsigned", nil, "", now,
 			access.Identity{Principal: access.Root("000000000000"), Region: "us-east-1"},
 			"",

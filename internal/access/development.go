@@ -23,6 +23,20 @@ type Identity struct {
 // decide which role a caller is.
 type Development struct{ Sessions *Sessions }
 
+// maxRegion bounds the names that become part of keys, ARNs and log lines; those of AWS have at most 16 characters.
+const maxRegion = 64
+
+// isRegion takes any name of the form of AWS's regions, in either case and with underscores: emulators are used with
+// names of their own.
+func isRegion(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return len(s) <= maxRegion
+}
+
 // Parse reads a request's signature without judging it; nil for an unsigned request. Routing needs its scope before the
 // request is authenticated. The error is an *Error.
 func Parse(r *http.Request) (*sigv4.Signature, error) {
@@ -39,8 +53,11 @@ func (d Development) Authenticate(sig *sigv4.Signature, now time.Time) (Identity
 		return Identity{Principal: Root(DefaultAccount), Region: DefaultRegion}, nil
 	}
 	id := Identity{AccessKeyID: sig.AccessKeyID, Region: sig.Scope.Region, Service: sig.Scope.Service}
-	if id.Region == "" || id.Region == "aws-global" {
+	switch {
+	case id.Region == "" || id.Region == "aws-global":
 		id.Region = DefaultRegion
+	case !isRegion(id.Region): // source: the tests of dynalite, recorded from DynamoDB
+		return Identity{}, &Error{"InvalidSignatureException", "Credential should be scoped to a valid region, not '" + id.Region + "'. "}
 	}
 	if sig.Token != "" {
 		p, err := d.Sessions.Resolve(sig.AccessKeyID, sig.Token, now)
