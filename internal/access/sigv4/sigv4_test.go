@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,26 @@ func TestVerifyRefusesChangedRequests(t *testing.T) {
 			}
 			wantCode(t, verifier.Verify(r, sig, tt.secret, sigv4.SumHex([]byte(tt.body)), tt.now), tt.want)
 		})
+	}
+}
+
+func TestVerifyHashesAHeaderOnce(t *testing.T) {
+	vectors, now := mustVectors(t)
+	v := vectors[2]
+	r := v.request(t)
+	r.Header.Set("X-Long", strings.Repeat("x", 32<<10))
+	sig, err := sigv4.Parse(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig.SignedHeaders += strings.Repeat(";x-long", 4<<10) // 128 MB to hash in a request of 64 KB
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var verifier sigv4.Verifier
+	wantCode(t, verifier.Verify(r, sig, v.Secret, sigv4.SumHex([]byte(v.Body)), now), "InvalidSignatureException")
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 4<<20 {
+		t.Errorf("took %d bytes of memory", took)
 	}
 }
 

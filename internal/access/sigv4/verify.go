@@ -25,6 +25,9 @@ func (v *Verifier) Verify(r *http.Request, sig *Signature, secret, bodySHA256 st
 		return err
 	}
 	names := strings.Split(sig.SignedHeaders, ";")
+	if repeats(names) { // each name adds its header's values to what is hashed
+		return invalid("'SignedHeaders' must not name a header twice in the AWS Authorization.") // unverified
+	}
 	if !slices.Contains(names, "host") {
 		return invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.") // unverified
 	}
@@ -53,6 +56,11 @@ func (v *Verifier) Verify(r *http.Request, sig *Signature, secret, bodySHA256 st
 		}
 	}
 	return invalid(mismatch)
+}
+
+func repeats(names []string) bool {
+	sorted := slices.Sorted(slices.Values(names))
+	return len(slices.Compact(sorted)) < len(names)
 }
 
 // payloadHash is the last line of the canonical request. A digest that the client names must be the body's.
