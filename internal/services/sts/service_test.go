@@ -126,6 +126,28 @@ func TestAssumeRole(t *testing.T) {
 	}
 }
 
+func TestChainedSessionsLastAnHour(t *testing.T) {
+	s, _ := newService(t)
+	r := reqctx.From(scoped(t.Context()))
+	r.PrincipalARN = "arn:aws:sts::123456789012:assumed-role/first/me"
+	ctx := reqctx.With(t.Context(), r)
+	for _, c := range []struct {
+		seconds int32
+		want    string
+	}{
+		{3600, ""},
+		{3601, "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"},
+	} {
+		_, err := s.AssumeRole(ctx, &api.AssumeRoleRequest{
+			RoleArn: "arn:aws:iam::210987654321:role/p/known", RoleSessionName: "me", DurationSeconds: &c.seconds,
+		})
+		var refused *api.ValidationError
+		if (c.want == "") != (err == nil) || err != nil && (!errors.As(err, &refused) || refused.Message != c.want) {
+			t.Errorf("%d s: %v, want %q", c.seconds, err, c.want)
+		}
+	}
+}
+
 func TestRoleIDIsStable(t *testing.T) {
 	s, _ := newService(t)
 	var ids []string

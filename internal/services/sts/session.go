@@ -29,7 +29,8 @@ func (s *Service) GetCallerIdentity(ctx context.Context, _ *api.GetCallerIdentit
 // AssumeRole returns temporary credentials; later calls with them resolve to the role's session. The trust policy is not
 // evaluated in development mode.
 //
-// Limits: DurationSeconds 900 s..MaxSessionDuration of the role, default 3,600.
+// Limits: DurationSeconds 900 s..MaxSessionDuration of the role, default 3,600; at most 3,600 when the caller is a role's
+// session itself.
 // Errors: ValidationError.
 // Source: "AssumeRole", AWS STS API reference, read 2026-11.
 func (s *Service) AssumeRole(ctx context.Context, in *api.AssumeRoleRequest) (*api.AssumeRoleResponse, error) {
@@ -50,6 +51,11 @@ func (s *Service) AssumeRole(ctx context.Context, in *api.AssumeRoleRequest) (*a
 	}
 	if duration > longest { // text known from public reports
 		return nil, &api.ValidationError{Message: "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."}
+	}
+	if duration > maxChained && strings.Contains(reqctx.From(ctx).PrincipalARN, ":assumed-role/") { // text known from public reports
+		return nil, &api.ValidationError{
+			Message: "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+		}
 	}
 	c, err := s.Sessions.Issue(role, in.RoleSessionName, s.Clock.Now().Add(duration))
 	if err != nil {
