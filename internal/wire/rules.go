@@ -16,8 +16,9 @@ import (
 func (t *typePlan) broken(p unsafe.Pointer) []string {
 	var out []string
 	r := &t.rules
+	low, high := false, false
 	if r.hasMin || r.hasMax {
-		low, high := t.outside(p)
+		low, high = t.outside(p)
 		if high {
 			out = append(out, t.maxText())
 		}
@@ -27,7 +28,8 @@ func (t *typePlan) broken(p unsafe.Pointer) []string {
 	}
 	if t.Kind == KindString {
 		s := *(*string)(p)
-		if re := r.compiled(t.Rules); re != nil && !re.MatchString(s) {
+		// A pattern costs up to 50 ns a byte: a text that is refused anyway, and too long to be shown, is spared it.
+		if re := r.compiled(t.Rules); re != nil && (!high || len(s) <= maxShown) && !re.MatchString(s) {
 			out = append(out, t.patternText())
 		}
 		if r.enum != nil {
@@ -116,11 +118,12 @@ func (t *typePlan) allRules() string {
 	return "[" + strings.Join(append(all, notNull), ", ") + "]"
 }
 
-// appendText appends the value at p as Java's toString does, which AWS's messages show.
+// appendText appends the value at p as Java's toString does, which AWS's messages show. It stops soon after maxShown.
 func (t *typePlan) appendText(b []byte, p unsafe.Pointer) []byte {
 	switch t.Kind {
 	case KindString:
-		return append(b, *(*string)(p)...)
+		s := *(*string)(p)
+		return append(b, s[:min(len(s), maxShown+1)]...)
 	case KindInt32:
 		return strconv.AppendInt(b, int64(*(*int32)(p)), 10)
 	case KindInt64:
@@ -144,7 +147,9 @@ func (t *typePlan) appendText(b []byte, p unsafe.Pointer) []byte {
 			if i > 0 {
 				b = append(b, ", "...)
 			}
-			b = t.elem.appendText(b, t.sl.at(p, i))
+			if b = t.elem.appendText(b, t.sl.at(p, i)); len(b) > maxShown {
+				break
+			}
 		}
 		return append(b, ']')
 	case KindMap:
@@ -155,7 +160,9 @@ func (t *typePlan) appendText(b []byte, p unsafe.Pointer) []byte {
 				b = append(b, ", "...)
 			}
 			t.mp.load(p, key, room)
-			b = t.elem.appendText(append(append(b, key...), '='), room)
+			if b = t.elem.appendText(append(append(b, key...), '='), room); len(b) > maxShown {
+				break
+			}
 		}
 		return append(b, '}')
 	default: // Java shows a class and an address here

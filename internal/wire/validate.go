@@ -98,14 +98,20 @@ const (
 	maxShown      = 16 << 10 // bytes of a value
 )
 
+// full tells that nothing more is reported, so that there is nothing left to look for.
+func (v *validator) full() bool { return len(v.found) >= maxViolations }
+
 func (v *validator) null() {
-	if len(v.found) < maxViolations {
+	if !v.full() {
 		v.found = append(v.found, Violation{Path: v.path(), Null: true, Constraint: notNull})
 	}
 }
 
 func (v *validator) structure(t *typePlan, p unsafe.Pointer) {
 	for i := range t.fields {
+		if v.full() {
+			return
+		}
 		f := &t.fields[i]
 		if f.typ.Kind == KindStream || f.typ.Kind == KindEvents || f.Flags&Required == 0 && !v.look(f.typ) {
 			continue
@@ -133,7 +139,7 @@ func (v *validator) value(t *typePlan, p unsafe.Pointer, flags FieldFlags) {
 }
 
 func (v *validator) report(t *typePlan, p unsafe.Pointer, flags FieldFlags, constraint string) {
-	if len(v.found) >= maxViolations {
+	if v.full() {
 		return
 	}
 	n := Violation{Path: v.path(), Constraint: constraint, Sensitive: flags&Sensitive != 0}
@@ -168,6 +174,9 @@ func (v *validator) list(t *typePlan, p unsafe.Pointer, flags FieldFlags) {
 	broken := false
 	n := t.sl.length(p)
 	for i := range n {
+		if v.full() {
+			return
+		}
 		v.pushIndex(i + 1)
 		switch null := v.isMissing(); {
 		case null && t.elem.rules.some:
@@ -183,6 +192,9 @@ func (v *validator) list(t *typePlan, p unsafe.Pointer, flags FieldFlags) {
 		v.report(t, p, flags, "Member must satisfy constraint: "+t.elem.allRules())
 	}
 	for i := range n {
+		if v.full() || !v.look(t.elem) {
+			return
+		}
 		v.pushIndex(i + 1)
 		if !v.isMissing() {
 			v.below(t.elem, t.sl.at(p, i), flags)
@@ -215,6 +227,9 @@ func (v *validator) mapping(t *typePlan, p unsafe.Pointer, flags FieldFlags) {
 		}
 	}
 	for _, key := range keys {
+		if v.full() {
+			return
+		}
 		t.mp.load(p, key, room)
 		v.pushKey(key)
 		v.below(t.elem, room, flags)
