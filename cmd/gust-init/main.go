@@ -5,7 +5,7 @@
 // Command gust-init is PID 1 inside a sandbox. It builds the root file system, waits on its socket for a claim, starts
 // processes from a thread that has lost its privileges, reaps what ends, and dies with the socket. It decides nothing:
 // the spawner and the server tell it what to do (package initproto is the wire). It is started from a memfd by the
-// spawner only, links little and starts in about a millisecond. Read main.go, rootfs.go, starter.go.
+// spawner only, links little and starts in about a millisecond. Read main.go, rootfs.go, limits.go, starter.go.
 package main
 
 import (
@@ -69,10 +69,8 @@ func boot() (initproto.Setup, error) {
 	if err := unix.Sethostname([]byte(setup.Hostname)); err != nil {
 		return initproto.Setup{}, err
 	}
-	// No core dumps: a file would fill the function's /tmp, and a handler of the host (a pipe in core_pattern) would parse
-	// what the function prepared, as root. Only the value 1 keeps the kernel from starting a handler.
-	if err := syscall.Setrlimit(unix.RLIMIT_CORE, &syscall.Rlimit{Cur: 1, Max: 1}); err != nil {
-		return initproto.Setup{}, err
+	if err := limitProcesses(); err != nil {
+		return initproto.Setup{}, step("limit processes", err)
 	}
 	if err := sendPacket(initproto.Bare{Kind: initproto.KindReady}); err != nil {
 		return initproto.Setup{}, err

@@ -29,6 +29,9 @@ func buildRoot(s initproto.Setup, fds []int) error {
 	if err := unix.Mount("proc", "proc", "proc", flags, "hidepid=2"); err != nil {
 		return step("mount /proc", err)
 	}
+	if err := limitShared(); err != nil {
+		return err
+	}
 	for _, path := range s.ProcMasks {
 		if err := mask(path[1:]); err != nil {
 			return step("mask "+path, err)

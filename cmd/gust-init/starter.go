@@ -104,14 +104,3 @@ func dropPrivileges() error {
 	}
 	return nil
 }
-
-// limitFiles sets RLIMIT_NOFILE for the processes to come. It goes through package syscall, which otherwise restores the
-// limit that init was started with in each child.
-func limitFiles(n uint64) error {
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
-		return err
-	}
-	n = min(n, old.Max) // raising the hard limit takes CAP_SYS_RESOURCE in the host's namespace
-	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n})
-}

@@ -33,7 +33,8 @@ const (
 var (
 	procMasks = []string{
 		"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/kallsyms", "/proc/latency_stats", "/proc/scsi",
-		"/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats", "/proc/modules",
+		"/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats", "/proc/modules", "/proc/cmdline", "/proc/interrupts",
+		"/proc/pressure", // also writable by everyone: a trigger is work for the host's kernel
 	}
 	procReadOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 )

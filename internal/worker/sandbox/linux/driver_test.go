@@ -87,11 +87,82 @@ func TestProcessesHoldNoPrivileges(t *testing.T) {
 	if mask, err := strconv.ParseUint(ignored, 16, 64); err != nil || mask&^ofLibc != 0 {
 		t.Errorf("ignored signals %q, %v", ignored, err)
 	}
-	if limits := strings.Join(strings.Fields(said("/proc/self/limits")), " "); !strings.Contains(limits, "Max core file size 1 1 ") {
-		t.Errorf("core dumps are not off:\n%s", limits)
+	limits := strings.Join(strings.Fields(said("/proc/self/limits")), " ")
+	for _, want := range []string{
+		"Max core file size 1 1 ", // core dumps are off
+		"Max pending signals 1024 1024 ", "Max msgqueue size 131072 131072 ", "Max locked memory 65536 65536 ",
+	} {
+		if !strings.Contains(limits, want) {
+			t.Errorf("%q is not in\n%s", want, limits)
+		}
+	}
+	// What these count is shared: all sandboxes and the host's root have one sum.
+	for path, want := range map[string]string{
+		"max_inotify_instances": "16", "max_user_namespaces": "0", "max_mnt_namespaces": "0", "max_net_namespaces": "0",
+	} {
+		if got := said("/proc/sys/user/" + path); got != "ok "+want+"\n" {
+			t.Errorf("%s: got %q, want %s", path, got, want)
+		}
+	}
+	for _, path := range []string{"/proc/pressure", "/proc/interrupts", "/proc/cmdline"} {
+		if got := said(path); got != "ok\n" && got != "EISDIR\n" {
+			t.Errorf("%s shows the host: %q", path, got)
+		}
+	}
+	if got := said("/proc/pressure/cpu"); got != "ENOENT\n" {
+		t.Errorf("/proc/pressure/cpu: %q", got)
+	}
+	if got := said("/proc/self/oom_score_adj"); got != "ok 500\n" {
+		t.Errorf("oom_score_adj: %q", got)
 	}
 	if groups := said("/proc/self/cgroup"); !strings.HasPrefix(groups, "ok ") || strings.Contains(groups, "gust") {
 		t.Errorf("/proc/self/cgroup shows the host's path:\n%s", groups)
+	}
+}
+
+// TestFunctionDoesNotUseUpWhatOthersNeed: watches and queued signals are counted for the owner of all sandboxes' user
+// namespaces too, the host's root.
+func TestFunctionDoesNotUseUpWhatOthersNeed(t *testing.T) {
+	d := newDriver(t, t.TempDir())
+	defer d.Close()
+	code := sandboxtest.MustPayload(t)
+	greedy, _ := busy(t, d, code)
+	other, _ := busy(t, d, code)
+	for _, tt := range []struct{ name, count, want string }{
+		{"watches", "100", "16\nEMFILE\n"},
+		{"timers", "2000", "1024\nEAGAIN\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			p, err := greedy.Start(t.Context(), sandbox.Command{
+				Path: "/var/task/payload", Args: []string{"payload", tt.name, tt.count, "wait"}, Dir: "/", Stdout: w, Stderr: w,
+			})
+			w.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			buf := make([]byte, 64)
+			n, err := io.ReadAtLeast(r, buf, len(tt.want))
+			if got := string(buf[:n]); err != nil || got != tt.want {
+				t.Errorf("got %q, %v, want %q", got, err, tt.want)
+			}
+			q, err := other.Start(t.Context(), sandbox.Command{
+				Path: "/var/task/payload", Args: []string{"payload", tt.name, "1"}, Dir: "/",
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e := q.Exit(); e.Code != 0 {
+				t.Errorf("another sandbox gets none: %+v", e)
+			}
+			if err := p.Signal(syscall.SIGKILL); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

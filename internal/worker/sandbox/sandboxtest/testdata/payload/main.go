@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
@@ -43,6 +44,19 @@ var commands = map[string]func(args []string) (string, error){
 	"files":  files,
 	"kill": func(args []string) (string, error) {
 		return "", unix.Kill(number(args[0]), syscall.Signal(number(args[1])))
+	},
+	"watches": func(args []string) (string, error) {
+		return many(args, func() error { _, err := unix.InotifyInit1(0); return err })
+	},
+	"timers": func(args []string) (string, error) {
+		return many(args, func() error {
+			var id int32
+			_, _, errno := syscall.RawSyscall(syscall.SYS_TIMER_CREATE, 1, 0, reflect.ValueOf(&id).Pointer())
+			if errno != 0 {
+				return errno
+			}
+			return nil
+		})
 	},
 	"mount":  mount,
 	"ptrace": ptrace,
@@ -246,6 +260,25 @@ func files(args []string) (string, error) {
 			fmt.Println(n)
 			return "", err
 		}
+	}
+	return args[0], nil
+}
+
+// many makes so many of a thing until it is refused and says how many came first. With a second argument it then holds
+// them; without, it fails when it was refused.
+func many(args []string, one func() error) (string, error) {
+	for n := range number(args[0]) {
+		err := one()
+		if err == nil {
+			continue
+		}
+		if len(args) == 1 {
+			os.Exit(1)
+		}
+		var errno syscall.Errno
+		errors.As(err, &errno)
+		fmt.Printf("%d\n%s\n", n, unix.ErrnoName(errno))
+		return wait(nil)
 	}
 	return args[0], nil
 }
