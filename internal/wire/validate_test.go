@@ -4,6 +4,7 @@ package wire
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -151,6 +152,29 @@ func TestHugeBadInputGivesABoundedMessage(t *testing.T) {
 		_, err := decodeEverything(body)
 		if err == nil || len(err.Error()) > 64<<10 {
 			t.Errorf("message of %d bytes", len(err.Error()))
+		}
+	}
+}
+
+// TestDescribingBadInputCostsLittle: what is not shown is not made into text, and a text that is refused for its length
+// and too long to be shown is not matched with its pattern.
+func TestDescribingBadInputCostsLittle(t *testing.T) {
+	names := make([]string, 1_000_000)
+	for i := range names {
+		names[i] = "9"
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := Validate(&testSchema, tEverything, &everything{Name: "a", Names: names})
+	runtime.ReadMemStats(&after)
+	if err == nil || after.TotalAlloc-before.TotalAlloc > 1<<20 {
+		t.Errorf("%v took %d bytes", err != nil, after.TotalAlloc-before.TotalAlloc)
+	}
+	for n, want := range map[int]int{maxShown: 2, maxShown + 1: 1} {
+		var invalid *ValidationError
+		if err := Validate(&testSchema, tEverything, &everything{Name: strings.Repeat("9", n)}); !errors.As(err, &invalid) ||
+			len(invalid.Violations) != want {
+			t.Errorf("%d characters: %.80v, want %d violations", n, err, want)
 		}
 	}
 }
