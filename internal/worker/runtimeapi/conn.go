@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"syscall"
 )
 
 // conn is one connection of the runtime. Its goroutine reads; Dispatch may write to it while it waits for an event.
@@ -17,10 +18,41 @@ type conn struct {
 	br     *bufio.Reader
 	out    []byte // of answers written by the connection's goroutine
 	last   bool   // the client asked to close after this request
+
+	// Of Dispatch's write; guarded by server.mu.
+	raw     syscall.RawConn // nil for a connection that has none
+	once    func(fd uintptr) bool
+	event   []byte
+	written int
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	return &conn{server: s, nc: nc, br: bufio.NewReaderSize(nc, 4096)}
+	c := &conn{server: s, nc: nc, br: bufio.NewReaderSize(nc, 4096)}
+	if sc, ok := nc.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			c.raw, c.once = raw, c.writeOnce
+		}
+	}
+	return c
+}
+
+// try writes what the socket takes at once and returns how much that was: a runtime that read none of its earlier
+// answers must not hold whoever calls. Precondition: server.mu is held and c waits for an event, so nobody else writes.
+func (c *conn) try(b []byte) int {
+	if c.raw == nil {
+		return 0
+	}
+	c.event, c.written = b, 0
+	_ = c.raw.Write(c.once) // an error means that the connection is closed
+	c.event = nil
+	return c.written
+}
+
+func (c *conn) writeOnce(fd uintptr) bool {
+	if n, err := syscall.Write(int(fd), c.event); err == nil { //nolint:gosec // a descriptor
+		c.written = n
+	}
+	return true
 }
 
 // serve reads requests until the client or the server closes the connection.
@@ -29,17 +61,17 @@ func (c *conn) serve() {
 	defer func() { _ = c.nc.Close() }()
 	for {
 		r, err := readHead(c.br)
+		c.server.mu.Lock()
+		pipelined := c.server.waiter == c
+		c.server.mu.Unlock()
+		if pipelined { // the end, or something behind an unanswered next: its answer would overtake the event
+			return
+		}
 		if err != nil {
 			if errors.Is(err, errMalformed) {
 				c.last = true
 				c.answer(400, "text/plain", []byte("400 Bad Request"))
 			}
-			return
-		}
-		c.server.mu.Lock()
-		pipelined := c.server.waiter == c
-		c.server.mu.Unlock()
-		if pipelined { // a request behind an unanswered next: its answer would overtake the event
 			return
 		}
 		c.last = r.close

@@ -10,6 +10,7 @@
 package runtimeapi
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"sync"
@@ -21,8 +22,8 @@ const MaxPayload = 6<<20 + 100
 // maxConns bounds the connections of one sandbox; the runtime needs one or two.
 const maxConns = 32
 
-// inlinePayload is the size up to which Dispatch writes an event itself. An empty socket buffer takes it whole, so the
-// write cannot block on a runtime that does not read; larger events are written by their own goroutine.
+// inlinePayload is the size up to which Dispatch writes an event itself, as an empty socket buffer takes it whole. What
+// the buffer does not take, and larger events, are written by a goroutine: the runtime may not read.
 const inlinePayload = 32 << 10
 
 // Invocation is one event for the runtime. It is read-only from Dispatch until its Outcome.
@@ -161,7 +162,10 @@ func (s *Server) Dispatch(inv *Invocation) error {
 	}
 	if len(inv.Payload) <= inlinePayload {
 		s.head = append(appendEventHead(s.head[:0], inv), inv.Payload...)
-		c.write(s.head)
+		if n := c.try(s.head); n < len(s.head) {
+			rest := bytes.Clone(s.head[n:])
+			s.wg.Go(func() { c.write(rest) })
+		}
 		return nil
 	}
 	s.wg.Go(func() { c.writeEvent(inv) })
