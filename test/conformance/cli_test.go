@@ -52,7 +52,7 @@ def handler(event, context):
 
 func TestAWSCLIRunsAFunctionFromZipToLogs(t *testing.T) {
 	s := harness.StartAny(t)
-	harness.Interpreter(t, "python3.11")
+	python := harness.Runtime(t, "python")
 	if id := cli(t, s, "sts", "get-caller-identity"); id["Account"] != harness.Account {
 		t.Errorf("get-caller-identity: %v", id)
 	}
@@ -64,7 +64,7 @@ func TestAWSCLIRunsAFunctionFromZipToLogs(t *testing.T) {
 		t.Errorf("list-attached-role-policies: %v", p)
 	}
 	zip := file(t, "f.zip", harness.Zip(t, map[string]string{"app.py": pythonHandler}))
-	made := cli(t, s, "lambda", "create-function", "--function-name", "hello", "--runtime", "python3.11",
+	made := cli(t, s, "lambda", "create-function", "--function-name", "hello", "--runtime", python,
 		"--handler", "app.handler", "--role", harness.Role, "--zip-file", "fileb://"+zip, "--tags", "team=blue")
 	if made["State"] != "Pending" || made["Version"] != "$LATEST" || made["MemorySize"] != 128.0 || made["Timeout"] != 3.0 {
 		t.Errorf("create-function: %v", made)
@@ -101,14 +101,14 @@ func TestAWSCLIRunsAFunctionFromZipToLogs(t *testing.T) {
 
 func TestBoto3RunsAFunction(t *testing.T) {
 	s := harness.StartAny(t)
-	harness.Interpreter(t, "python3.11")
+	python := harness.Runtime(t, "python")
 	zip := file(t, "f.zip", harness.Zip(t, map[string]string{"app.py": pythonHandler}))
 	stdout, stderr, exit := s.Python(t, `
 import boto3, json, os
 c = lambda name: boto3.client(name, endpoint_url=os.environ["ENDPOINT"])
 assert c("sts").get_caller_identity()["Account"] == "`+harness.Account+`"
 f = c("lambda")
-f.create_function(FunctionName="b", Runtime="python3.11", Role="`+harness.Role+`", Handler="app.handler",
+f.create_function(FunctionName="b", Runtime="`+python+`", Role="`+harness.Role+`", Handler="app.handler",
     Code={"ZipFile": open("`+zip+`", "rb").read()})
 f.get_waiter("function_active_v2").wait(FunctionName="b")
 r = f.invoke(FunctionName="b", Payload=json.dumps({"name": "boto"}))

@@ -3,16 +3,17 @@
 package conformance
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/gustcloud/gust/test/harness"
@@ -21,19 +22,19 @@ import (
 // waitForLog polls FilterLogEvents until a message contains text: promised within 1 s of the write, given 5.
 func waitForLog(t *testing.T, s *harness.Server, function, text string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	for {
-		out, err := s.Logs().FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{
-			LogGroupName: aws.String("/aws/lambda/" + function),
-		})
-		if err != nil {
-			t.Fatalf("%q is not in the log: %v", text, err)
+	c := s.Logs()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		out, err := c.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("/aws/lambda/" + function)})
+		if err != nil && harness.ErrorCode(err) != "ResourceNotFoundException" { // the group is made by the first write
+			t.Fatal(err)
 		}
-		for _, e := range out.Events {
-			if strings.Contains(aws.ToString(e.Message), text) {
-				return
-			}
+		if err == nil && slices.ContainsFunc(out.Events, func(e types.FilteredLogEvent) bool {
+			return strings.Contains(aws.ToString(e.Message), text)
+		}) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%q is not in the log", text)
 		}
 	}
 }
@@ -58,16 +59,16 @@ func tail(t *testing.T, out *lambda.InvokeOutput) string {
 
 func TestPythonFunction(t *testing.T) {
 	s := harness.StartAny(t)
-	harness.Interpreter(t, "python3.11")
+	python := harness.Runtime(t, "python")
 	s.Create(t, harness.Function{
-		Name: "p", Runtime: "python3.11", Handler: "app.handler", MemoryMB: 256,
+		Name: "p", Runtime: python, Handler: "app.handler", MemoryMB: 256,
 		Zip: harness.Zip(t, map[string]string{"app.py": "def handler(event, context)\n    return 1\n"}),
 	})
 	if out := s.Invoke(t, "p", map[string]string{}); aws.ToString(out.FunctionError) != "Unhandled" ||
 		answer(t, out)["errorType"] != "Runtime.UserCodeSyntaxError" {
 		t.Errorf("a syntax error: %s", out.Payload)
 	}
-	s.Create(t, harness.Function{Name: "q", Runtime: "python3.11", Handler: "app.handler", MemoryMB: 256, Zip: harness.Zip(t, map[string]string{"app.py": `
+	s.Create(t, harness.Function{Name: "q", Runtime: python, Handler: "app.handler", MemoryMB: 256, Zip: harness.Zip(t, map[string]string{"app.py": `
 import os
 count = 0
 def handler(event, context):
@@ -126,7 +127,7 @@ func checkReport(t *testing.T, tail string, cold bool) {
 
 func TestNodeFunctions(t *testing.T) {
 	s := harness.StartAny(t)
-	harness.Interpreter(t, "nodejs20.x")
+	node := harness.Runtime(t, "nodejs")
 	cases := []struct {
 		name, file, source, wantKey string
 		want                        any
@@ -143,7 +144,7 @@ func TestNodeFunctions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			name := "n" + string(rune('a'+i))
 			s.Create(t, harness.Function{
-				Name: name, Runtime: "nodejs20.x", Handler: "index.handler", MemoryMB: 512, TimeoutS: 10,
+				Name: name, Runtime: node, Handler: "index.handler", MemoryMB: 512, TimeoutS: 10,
 				Zip: harness.Zip(t, map[string]string{c.file: c.source}),
 			})
 			for range 2 {
@@ -185,9 +186,9 @@ func TestFunctionSeesTheEnvironmentOfAWS(t *testing.T) {
 
 func TestSDKInsideAFunctionReachesGust(t *testing.T) {
 	s := harness.StartAny(t)
-	harness.Interpreter(t, "python3.11")
+	python := harness.Runtime(t, "python")
 	// The signature is not verified in development mode; the token alone resolves the role. No SDK is needed to see it.
-	s.Create(t, harness.Function{Name: "inside", Runtime: "python3.11", Handler: "app.handler", MemoryMB: 512, TimeoutS: 20,
+	s.Create(t, harness.Function{Name: "inside", Runtime: python, Handler: "app.handler", MemoryMB: 512, TimeoutS: 20,
 		Zip: harness.Zip(t, map[string]string{"app.py": `
 import os, urllib.request
 def handler(event, context):

@@ -5,6 +5,7 @@ package harness
 import (
 	"bytes"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"testing"
@@ -36,6 +37,8 @@ func (s *Server) Config() aws.Config {
 		BaseEndpoint:     aws.String(s.Endpoint),
 		Credentials:      credentials.NewStaticCredentialsProvider(Account, "secret", ""),
 		RetryMaxAttempts: 1,
+		// One for all clients of the process: an SDK client closes the connections of its own when it is collected.
+		HTTPClient: http.DefaultClient,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -148,8 +149,9 @@ func (s *Server) Invoke(tb testing.TB, name string, event any) *lambda.InvokeOut
 	return out
 }
 
-// Interpreter skips the test when no interpreter of a managed runtime is on this host, by `gust runtime list`.
-func Interpreter(tb testing.TB, runtime string) {
+// Runtimes returns the managed runtimes with a prefix ("python", "nodejs") that this host has an interpreter for, by
+// `gust runtime list`, the oldest first.
+func Runtimes(tb testing.TB, prefix string) []string {
 	tb.Helper()
 	out, err := exec.CommandContext(tb.Context(), Binary(tb), "runtime", "list", "--json").Output() //nolint:gosec // our own binary
 	if err != nil {
@@ -162,10 +164,21 @@ func Interpreter(tb testing.TB, runtime string) {
 	if err := json.Unmarshal(out, &list); err != nil {
 		tb.Fatal(err)
 	}
+	var names []string
 	for _, r := range list {
-		if r.Name == runtime && r.Available {
-			return
+		if r.Available && strings.HasPrefix(r.Name, prefix) {
+			names = append(names, r.Name)
 		}
 	}
-	hosttest.Skip(tb, "no interpreter of "+runtime+" on this host")
+	return names
+}
+
+// Runtime returns one managed runtime of this host, whichever version it has, or skips the test.
+func Runtime(tb testing.TB, prefix string) string {
+	tb.Helper()
+	names := Runtimes(tb, prefix)
+	if len(names) == 0 {
+		hosttest.Skip(tb, "no interpreter of "+prefix+" that Lambda knows on this host")
+	}
+	return names[0]
 }
