@@ -45,13 +45,13 @@ type Environment struct {
 
 // incarnation is one sandbox of an environment with its runtime process: a reset ends it.
 type incarnation struct {
-	place *Place
-	api   *runtimeapi.Server
-	proc  sandbox.Process
-	door  sync.WaitGroup // the API door on place.API
-	ready bool           // init succeeded
-	share float64        // CPU share to set after init; 0 when the claim has set it
-	cpu   time.Duration  // used until the last reading; guarded by meter.reading
+	place   *Place
+	api     *runtimeapi.Server
+	proc    sandbox.Process
+	serving sync.WaitGroup // the API door on place.API
+	ready   bool           // init succeeded
+	share   float64        // CPU share to set after init; 0 when the claim has set it
+	cpu     time.Duration  // used until the last reading; guarded by meter.reading
 }
 
 // New returns an environment in state Parked; it opens the log stream's pipe. The caller closes it.
@@ -190,7 +190,10 @@ func (e *Environment) closeIncarnation(c *incarnation) {
 		e.deps.Log.Warn("sandbox could not be closed", "function", e.cfg.Version.Name, "error", err)
 	}
 	c.api.Close()
-	c.door.Wait()
+	if c.place.API != nil {
+		_ = c.place.API.Close() // the sandbox has closed the listener; a door may wait for a place
+	}
+	c.serving.Wait()
 }
 
 // Close kills everything and returns when nothing of the environment is left. Idempotent; an invocation that runs ends

@@ -69,6 +69,9 @@ func (e *Environment) startOf(p *Place, cred Credentials) Start {
 
 // adopt makes the sandbox the environment's and claims it. What fails is closed.
 func (e *Environment) adopt(ctx context.Context, c *incarnation, cred Credentials, boost bool) error {
+	if c.place.API != nil {
+		c.place.API = newDoor(c.place.API)
+	}
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
@@ -103,10 +106,24 @@ func (e *Environment) adopt(ctx context.Context, c *incarnation, cred Credential
 			return err
 		}
 	}
-	if e.deps.APIDoor != nil && c.place.API != nil {
-		c.door.Go(func() { e.deps.APIDoor(c.place.API) })
+	if err := e.serveDoor(c); err != nil {
+		return err
 	}
 	return e.become(Init)
+}
+
+// serveDoor starts the API door, unless Close, which waits for it, is under way.
+func (e *Environment) serveDoor(c *incarnation) error {
+	if e.deps.APIDoor == nil || c.place.API == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrDead
+	}
+	c.serving.Go(func() { e.deps.APIDoor(c.place.API) })
+	return nil
 }
 
 // init starts the runtime and waits until it asks for its first event, at most until limit has passed. limited words
