@@ -39,7 +39,7 @@ var (
 	procReadOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 )
 
-// prepare makes a parked sandbox. It answers the socket of its PID 1 and the freezer's control file, if there is one.
+// prepare makes a parked sandbox. It answers the socket of its PID 1 and what control files the server uses by itself.
 // What it made before an error is released by the caller.
 func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answer, []*os.File, error) {
 	tree, err := s.trees.of(t)
@@ -84,6 +84,12 @@ func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answ
 		}
 		files = append(files, ff.File)
 	}
+	if f, err := b.group.QuotaFile(); err == nil {
+		a.Quota = s.groups.CPU.Version
+		files = append(files, f)
+	}
+	counters := b.group.Counters()
+	a.Counters = &counters
 	return a, files, nil
 }
 

@@ -9,13 +9,16 @@ import (
 	"os"
 
 	"github.com/gustcloud/gust/internal/worker/sandbox"
+	"github.com/gustcloud/gust/internal/worker/spawner/cgroup"
 	"github.com/gustcloud/gust/internal/worker/spawner/packet"
 )
 
 // Prepared is what the server holds of a parked sandbox.
 type Prepared struct {
-	Init    *packet.Conn // its PID 1; closing it ends the sandbox too
-	Freezer *Freezer     // nil when the host has none
+	Init    *packet.Conn  // its PID 1; closing it ends the sandbox too
+	Freezer *Freezer      // nil when the host has none
+	Quota   *cgroup.Quota // of CPU time; nil when the host has none
+	Meter   *cgroup.Meter
 }
 
 // Mounts are what a claim attaches: one detached mount for each target.
@@ -23,6 +26,7 @@ type Mounts struct {
 	Files   []*os.File // the caller closes them
 	Targets []string
 	Replace uint32 // bit i: detach what is at Targets[i] first
+	Threads int    // of PID 1, in the counters
 }
 
 // Hello waits until the spawner is ready and returns what the host enforces.
@@ -44,21 +48,27 @@ func (c *Client) Prepare(ctx context.Context, id string, t sandbox.Template) (Pr
 	if err != nil {
 		return Prepared{}, err
 	}
-	if len(files) == 0 || len(files) > 2 {
+	want := 1
+	if a.Freezer != nil {
+		want++
+	}
+	if a.Quota != 0 {
+		want++
+	}
+	if len(files) != want || a.Counters == nil {
 		packet.CloseAll(files)
-		return Prepared{}, fmt.Errorf("the spawner answered %d descriptors to prepare", len(files))
+		return Prepared{}, fmt.Errorf("the spawner answered %d descriptors to prepare, want %d", len(files), want)
 	}
-	if (len(files) == 2) != (a.Freezer != nil) {
-		packet.CloseAll(files)
-		return Prepared{}, errors.New("the spawner answered half a freezer to prepare")
-	}
-	var p Prepared
-	if len(files) == 2 {
-		p.Freezer = &Freezer{file: files[1], freezer: *a.Freezer}
-	}
+	p := Prepared{Meter: cgroup.NewMeter(*a.Counters)}
 	if p.Init, err = packet.New(files[0]); err != nil {
 		packet.CloseAll(files[1:])
 		return Prepared{}, err
+	}
+	if a.Freezer != nil {
+		p.Freezer = &Freezer{file: files[1], freezer: *a.Freezer}
+	}
+	if a.Quota != 0 {
+		p.Quota = cgroup.NewQuota(files[want-1], a.Quota)
 	}
 	return p, nil
 }
@@ -90,7 +100,7 @@ func (c *Client) Claim(ctx context.Context, id string, cl sandbox.Claim, tmp str
 		packet.CloseAll(files)
 		return Mounts{}, fmt.Errorf("the spawner answered %d descriptors for %d mounts", len(files), len(a.Targets))
 	}
-	return Mounts{Files: files, Targets: a.Targets, Replace: a.Replace}, nil
+	return Mounts{Files: files, Targets: a.Targets, Replace: a.Replace, Threads: a.Threads}, nil
 }
 
 // The calls below wait as long as it takes: their work is short and must not be left half done.
@@ -103,19 +113,6 @@ func (c *Client) DropTmp(id string) error { return c.simple(opDropTmp, id) }
 
 // CloseSandbox ends a sandbox and returns when nothing of it is left.
 func (c *Client) CloseSandbox(id string) error { return c.simple(opClose, id) }
-
-// Stats reads the sandbox's counters.
-func (c *Client) Stats(id string) (sandbox.Stats, error) {
-	a, files, err := c.exchange(request{Op: opStats, ID: id}, nil, nil)
-	if err != nil {
-		return sandbox.Stats{}, err
-	}
-	packet.CloseAll(files)
-	if a.Stats == nil {
-		return sandbox.Stats{}, errors.New("the spawner answered no counters")
-	}
-	return *a.Stats, nil
-}
 
 func (c *Client) simple(o op, id string) error {
 	_, files, err := c.exchange(request{Op: o, ID: id}, nil, nil)

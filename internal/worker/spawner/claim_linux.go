@@ -25,7 +25,7 @@ func (s *service) claim(ctx context.Context, b *box, c claimRequest) (a answer, 
 	}
 	b.claimed = true
 	if tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", b.pid)); err == nil {
-		b.threads = len(tasks)
+		a.Threads = len(tasks)
 	}
 	defer func() {
 		if err != nil {
@@ -179,19 +179,6 @@ func mapOwners(mount, users *os.File) error {
 	return unix.MountSetattr(int(mount.Fd()), "", unix.AT_EMPTY_PATH, &unix.MountAttr{
 		Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(users.Fd()),
 	})
-}
-
-// stats reads the counters of the function's processes.
-func (b *box) stats() (sandbox.Stats, error) {
-	st, err := b.group.Stats()
-	if err != nil {
-		return sandbox.Stats{}, fmt.Errorf("read the control group: %w", err)
-	}
-	pids := st.PIDs
-	if pids >= 0 {
-		pids = max(0, pids-b.threads)
-	}
-	return sandbox.Stats{CPU: st.CPU, MemoryPeak: st.MemoryPeak, OOMKills: st.OOMKills, PIDs: pids}, nil
 }
 
 // limits tells what the host enforces.

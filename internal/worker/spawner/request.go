@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gustcloud/gust/internal/worker/sandbox"
+	"github.com/gustcloud/gust/internal/worker/spawner/cgroup"
 )
 
 // maxPacket bounds a request or an answer in bytes: a template with many binds.
@@ -23,10 +24,9 @@ type op string
 // The requests. Each but hello and dropTmp names a sandbox.
 const (
 	opHello   op = "hello"   // answers the host's limits
-	opPrepare op = "prepare" // answers the socket of PID 1, and the freezer's control file if there is one
+	opPrepare op = "prepare" // answers the socket of PID 1, and the control files of freezer and CPU quota if there are any
 	opListen  op = "listen"  // answers a listening socket
 	opClaim   op = "claim"   // answers the detached mounts for PID 1
-	opStats   op = "stats"
 	opTakeTmp op = "takeTmp" // the /tmp of the sandbox outlives it under the sandbox's id
 	opDropTmp op = "dropTmp"
 	opClose   op = "close"
@@ -61,10 +61,13 @@ type answer struct {
 	Error   string          `json:"error,omitempty"`
 	Errno   int             `json:"errno,omitempty"` // beside Error, when the kernel gave one
 	Limits  *sandbox.Limits `json:"limits,omitempty"`
-	Stats   *sandbox.Stats  `json:"stats,omitempty"`
 	Targets []string        `json:"targets,omitempty"` // one for each descriptor of a claim
 	Replace uint32          `json:"replace,omitempty"` // bit i: detach what is at Targets[i] first
 	Freezer *freezer        `json:"freezer,omitempty"` // of a prepare, when the host has one
+	Quota   int             `json:"quota,omitempty"`   // of a prepare: version of the CPU quota's control file, which comes last
+	Threads int             `json:"threads,omitempty"` // of a claim: those of PID 1, which are not the function's
+
+	Counters *cgroup.Counters `json:"counters,omitempty"` // of a prepare
 }
 
 // freezer says how to use a control file that travels beside it.
@@ -117,7 +120,7 @@ func (r request) validate() error {
 	case opListen:
 		_, err := parseAddress(r.Network, r.Address)
 		return err
-	case opHello, opStats, opTakeTmp, opDropTmp, opClose:
+	case opHello, opTakeTmp, opDropTmp, opClose:
 		return nil
 	default:
 		return errors.New("unknown request")

@@ -28,7 +28,6 @@ var goodRequests = []struct {
 	{"claim", request{Seq: 4, Op: opClaim, ID: id, Claim: &claimRequest{
 		Code: "/var/lib/gust/code/x", Runtime: "/r", Opt: "/o", MemoryMB: 128, EphemeralMB: 512, CPU: 0.07, PIDs: 1024, Tmp: id,
 	}}},
-	{"stats", request{Seq: 7, Op: opStats, ID: id}},
 	{"take tmp", request{Seq: 8, Op: opTakeTmp, ID: id}},
 	{"drop tmp", request{Seq: 9, Op: opDropTmp, ID: id}},
 	{"close", request{Seq: 10, Op: opClose, ID: id}},

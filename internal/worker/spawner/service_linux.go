@@ -49,7 +49,6 @@ type box struct {
 	tmp     *tmpimage.Image
 	tmpSpec int // MB
 	claimed bool
-	threads int // of PID 1, which are not the function's
 	closed  bool
 }
 
@@ -198,9 +197,6 @@ func (s *service) dispatch(ctx context.Context, r request, b *box) (answer, []*o
 		return answer{}, []*os.File{f}, nil
 	case opClaim:
 		return s.claim(ctx, b, *r.Claim)
-	case opStats:
-		st, err := b.stats()
-		return answer{Stats: &st}, nil, err
 	case opTakeTmp:
 		return answer{}, nil, s.takeTmp(b)
 	default:

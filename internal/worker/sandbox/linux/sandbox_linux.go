@@ -13,6 +13,7 @@ import (
 
 	"github.com/gustcloud/gust/internal/worker/sandbox"
 	"github.com/gustcloud/gust/internal/worker/spawner"
+	"github.com/gustcloud/gust/internal/worker/spawner/cgroup"
 	"github.com/gustcloud/gust/internal/worker/spawner/initproto"
 	"github.com/gustcloud/gust/internal/worker/spawner/packet"
 )
@@ -29,10 +30,14 @@ type box struct {
 	freezer  *spawner.Freezer // nil when the host has none
 	frozen   bool
 
+	quota *cgroup.Quota // of CPU time; nil when the host has none
+	meter *cgroup.Meter
+
 	mu        sync.Mutex
 	state     state
 	listeners []net.Listener
 	tmpTaken  bool
+	threads   int // of PID 1, which are not the function's
 
 	closing  sync.Once
 	closeErr error
@@ -46,10 +51,13 @@ const (
 	closed
 )
 
-var _ sandbox.Sandbox = (*box)(nil)
+var (
+	_ sandbox.Sandbox    = (*box)(nil)
+	_ sandbox.CPULimiter = (*box)(nil)
+)
 
 func newBox(d *Driver, id string, p spawner.Prepared) *box {
-	b := &box{driver: d, id: id, freezer: p.Freezer}
+	b := &box{driver: d, id: id, freezer: p.Freezer, quota: p.Quota, meter: p.Meter}
 	b.init = newInitClient(p.Init, b.oom)
 	b.run.Go(b.init.receive)
 	return b
@@ -105,6 +113,9 @@ func (b *box) Claim(ctx context.Context, c sandbox.Claim) error {
 		return fmt.Errorf("claim sandbox %s: %w", b.id, err)
 	}
 	defer packet.CloseAll(m.Files)
+	b.mu.Lock()
+	b.threads = m.Threads
+	b.mu.Unlock()
 	r, err := b.init.call(ctx, func(seq uint32) initproto.Message {
 		return initproto.Claim{Seq: seq, Targets: m.Targets, Replace: m.Replace, Files: uint32(max(0, c.Files))} //nolint:gosec // a limit
 	}, m.Files...)
@@ -220,14 +231,37 @@ func (b *box) thaw() error {
 
 // Stats reads the counters.
 func (b *box) Stats() (sandbox.Stats, error) {
-	if b.isClosed() {
+	b.mu.Lock()
+	s, threads := b.state, b.threads
+	b.mu.Unlock()
+	if s == closed {
 		return sandbox.Stats{}, sandbox.ErrClosed
 	}
-	st, err := b.driver.client.Stats(b.id)
+	st, err := b.meter.Stats()
+	if err != nil && b.isClosed() { // at the same moment
+		return sandbox.Stats{}, sandbox.ErrClosed
+	}
 	if err != nil {
 		return sandbox.Stats{}, fmt.Errorf("read the counters of %s: %w", b.id, err)
 	}
-	return st, nil
+	out := sandbox.Stats{CPU: st.CPU, MemoryPeak: st.MemoryPeak, OOMKills: st.OOMKills, PIDs: st.PIDs}
+	if out.PIDs > 0 {
+		out.PIDs = max(0, out.PIDs-threads)
+	}
+	return out, nil
+}
+
+// SetCPU replaces the share of CPU time. On a host without the limit nothing happens, as in Claim.
+func (b *box) SetCPU(_ context.Context, cores float64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state == closed {
+		return sandbox.ErrClosed
+	}
+	if b.quota == nil {
+		return nil
+	}
+	return b.quota.Set(cores)
 }
 
 func (b *box) oom() bool {
@@ -279,6 +313,9 @@ func (b *box) close() error {
 		errs = append(errs, b.freezer.Close())
 	}
 	b.freezing.Unlock()
+	if b.quota != nil {
+		errs = append(errs, b.quota.Close())
+	}
 	b.driver.forget(b)
 	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@
 package sandboxtest
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"syscall"
@@ -131,14 +132,32 @@ func (s *suite) memoryLimit(t *testing.T) {
 
 func (s *suite) cpuLimit(t *testing.T) {
 	t.Helper()
+	const share, wall = 0.25, 2000
+	check := func(b sandbox.Sandbox) {
+		t.Helper()
+		used := ms(t, says(t, b, "spin", strconv.Itoa(wall)))
+		if got := used.Seconds() / (wall / 1000.0); got > share*1.15 || got < share*0.85 {
+			t.Errorf("got %.3f of a core, want %.2f within 15 %%", got, share)
+		}
+	}
 	c := s.claim()
-	c.CPU = 0.25
+	c.CPU = share
 	b := s.parked(t)
 	s.mustClaim(t, b, c)
-	const wall = 2000
-	used := ms(t, says(t, b, "spin", strconv.Itoa(wall)))
-	if share := used.Seconds() / (wall / 1000.0); share > 0.25*1.15 || share < 0.25*0.85 {
-		t.Errorf("got %.3f of a core, want 0.25 within 15 %%", share)
+	check(b)
+
+	c.CPU = 1
+	b = s.parked(t)
+	limiter, ok := b.(sandbox.CPULimiter)
+	if !ok {
+		return
+	}
+	s.mustClaim(t, b, c)
+	must(t, limiter.SetCPU(t.Context(), share))
+	check(b)
+	must(t, b.Close())
+	if err := limiter.SetCPU(t.Context(), share); !errors.Is(err, sandbox.ErrClosed) {
+		t.Errorf("SetCPU of a closed sandbox: got %v, want %v", err, sandbox.ErrClosed)
 	}
 }
 

@@ -22,15 +22,6 @@ type Options struct {
 	Clock clock.Clock // required by Freeze and Remove, which wait
 }
 
-// Controller is where one feature comes from. The zero value: the host does not have it.
-type Controller struct {
-	Version int    // 0 (none), 1 or 2
-	Parent  string // directory in which groups are made
-}
-
-// OK reports whether the host has the feature.
-func (c Controller) OK() bool { return c.Version != 0 }
-
 // Host is what this host offers. Made by Detect, usable for New after Setup, then immutable.
 type Host struct {
 	Memory  Controller // limit, peak, OOM counter
