@@ -23,6 +23,7 @@ const (
 	batchWindow  = 50 * time.Millisecond // from the first event of a batch to its Append: durable within 200 ms
 	batchBytes   = 1 << 20
 	batchEvents  = 10_000
+	batchesEach  = 4 // of one stream in one flush
 	appenders    = 4 // Appends at one time
 	maxAttempts  = 5
 	firstBackoff = 100 * time.Millisecond // doubles
@@ -69,7 +70,8 @@ func (w *Writer) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainBudget)
 			defer cancel()
-			w.flush(last)
+			for w.flush(last) && last.Err() == nil {
+			}
 			return nil
 		case <-w.wake:
 		}
@@ -87,7 +89,8 @@ func (w *Writer) enqueue(s *Stream) {
 	notify(w.wake)
 }
 
-func (w *Writer) flush(ctx context.Context) {
+// flush hands over what was pending when it was called, and little more; it returns whether there was anything.
+func (w *Writer) flush(ctx context.Context) bool {
 	w.mu.Lock()
 	dirty := w.dirty
 	w.dirty = nil
@@ -102,11 +105,13 @@ func (w *Writer) flush(ctx context.Context) {
 		})
 	}
 	wg.Wait()
+	return len(dirty) > 0
 }
 
-// drain hands over what a stream has pending now.
+// drain hands over what a stream has pending. A function may write faster than that: what is left after some batches
+// waits for the next flush, as other streams do.
 func (w *Writer) drain(ctx context.Context, s *Stream) {
-	for {
+	for range batchesEach {
 		batch, more := s.take(batchEvents, batchBytes)
 		if len(batch) > 0 {
 			w.append(ctx, s, batch)
@@ -115,6 +120,7 @@ func (w *Writer) drain(ctx context.Context, s *Stream) {
 			return
 		}
 	}
+	w.enqueue(s) // still marked as queued
 }
 
 func (w *Writer) append(ctx context.Context, s *Stream, batch []logsapi.Entry) {
