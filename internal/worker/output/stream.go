@@ -53,7 +53,12 @@ func (s *Stream) openPipe() error {
 	// Fd takes the write end out of non-blocking mode, which the processes would inherit: a full pipe must hold a
 	// function, not fail its print.
 	w.Fd()
-	raw, err := r.SyscallConn()
+	// Programs open /dev/stdout by its name. The pipe belongs to this process's user, the function has another one.
+	err = w.Chmod(0o622)
+	var raw syscall.RawConn
+	if err == nil {
+		raw, err = r.SyscallConn()
+	}
 	if err != nil {
 		_, _ = r.Close(), w.Close()
 		return err

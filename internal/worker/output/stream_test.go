@@ -255,3 +255,14 @@ func TestUnfilledSlotHoldsBackWhatFollows(t *testing.T) {
 		<-done
 	})
 }
+
+func TestPipeCanBeOpenedByName(t *testing.T) {
+	st, _ := mustStream(t, &sink{})
+	fi, err := st.File().Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fi.Mode().Perm(); got != 0o622 { // others write, as to /dev/stdout; nobody reads
+		t.Errorf("mode %o", got)
+	}
+}
