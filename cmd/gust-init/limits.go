@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -66,12 +67,12 @@ func limitProcesses() error {
 // kernel does not count is skipped.
 func limitShared() error {
 	for _, f := range perUser {
-		if err := writeFile("proc/sys/user/"+f.name, f.value); err != nil && err != unix.ENOENT {
+		if err := writeFile("proc/sys/user/"+f.name, f.value); err != nil && !errors.Is(err, unix.ENOENT) {
 			return step(f.name, err)
 		}
 	}
 	// EACCES: this process was made easier to kill than that, for good.
-	if err := writeFile("proc/self/oom_score_adj", oomScore); err != nil && err != unix.EACCES {
+	if err := writeFile("proc/self/oom_score_adj", oomScore); err != nil && !errors.Is(err, unix.EACCES) {
 		return step("oom_score_adj", err)
 	}
 	return nil

@@ -164,16 +164,16 @@ func (p *initProcess) reapOne() {
 	if err != nil || pid <= 0 {
 		return
 	}
-	id := uint32(pid) //nolint:gosec // positive
+	id := uint32(pid)
 	if _, ok := p.started[id]; !ok {
 		return
 	}
 	delete(p.started, id)
 	if ws.Signaled() {
-		p.mustSend(initproto.Exit{PID: id, Signal: uint32(ws.Signal())}) //nolint:gosec // small
+		p.mustSend(initproto.Exit{PID: id, Signal: uint32(ws.Signal())})
 		return
 	}
-	p.mustSend(initproto.Exit{PID: id, Code: uint32(ws.ExitStatus())}) //nolint:gosec // 0 to 255
+	p.mustSend(initproto.Exit{PID: id, Code: uint32(ws.ExitStatus())})
 }
 
 func (p *initProcess) send(m initproto.Message) {

@@ -71,7 +71,7 @@ func (s *starter) loop(ready chan<- error) {
 func (s *starter) run(m initproto.Start, out, errOut int) (uint32, error) {
 	s.requests <- startRequest{m, out, errOut}
 	r := <-s.results
-	return uint32(r.pid), r.err //nolint:gosec // a process number
+	return uint32(r.pid), r.err
 }
 
 // dropPrivileges changes the calling thread only.

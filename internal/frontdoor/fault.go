@@ -64,8 +64,8 @@ func writeS3Fault(c *call, f *wire.Fault) {
 func writeCBORFault(c *call, f *wire.Fault) {
 	text := func(b []byte, s string) []byte {
 		s = s[:min(len(s), 1<<16-1)]
-		b = append(b, 0x79)                                  // a text whose length follows in 2 bytes
-		b = binary.BigEndian.AppendUint16(b, uint16(len(s))) //nolint:gosec // cut to 16 bits above
+		b = append(b, 0x79) // a text whose length follows in 2 bytes
+		b = binary.BigEndian.AppendUint16(b, uint16(len(s)))
 		return append(b, s...)
 	}
 	b := []byte{0xa2}

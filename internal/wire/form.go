@@ -111,7 +111,7 @@ func (t *formTree) child(at int32, name string) int32 {
 }
 
 func (t *formTree) insert(at int32, name string) int32 {
-	c := int32(len(t.nodes)) //nolint:gosec // maxFormNodes
+	c := int32(len(t.nodes))
 	t.nodes = append(t.nodes, formNode{name: name})
 	n := &t.nodes[at]
 	n.children = append(n.children, c)

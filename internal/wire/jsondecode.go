@@ -336,7 +336,7 @@ func parseInteger(text string, whole bool) (int64, bool) {
 
 func setInteger(t *typePlan, v unsafe.Pointer, n int64) {
 	if t.Kind == KindInt32 {
-		*(*int32)(v) = int32(n) //nolint:gosec // callers checked the range
+		*(*int32)(v) = int32(n)
 		return
 	}
 	*(*int64)(v) = n

@@ -36,13 +36,11 @@ func scoped(ctx context.Context) context.Context {
 	return reqctx.With(ctx, reqctx.Request{Scope: reqctx.Scope{Account: "123456789012", Region: "eu-central-1"}})
 }
 
-func (s *Service) create(ctx context.Context, t *testing.T, name, path string) *api.Role {
+func (s *Service) create(ctx context.Context, t *testing.T, name, path string) {
 	t.Helper()
-	out, err := s.CreateRole(ctx, &api.CreateRoleRequest{RoleName: name, Path: &path, AssumeRolePolicyDocument: trust})
-	if err != nil {
+	if _, err := s.CreateRole(ctx, &api.CreateRoleRequest{RoleName: name, Path: &path, AssumeRolePolicyDocument: trust}); err != nil {
 		t.Fatal(err)
 	}
-	return out.Role
 }
 
 // text is the kind of an error and its message.

@@ -20,14 +20,14 @@ func TestWhatIsKeptDoesNotPinARequest(t *testing.T) {
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc) //nolint:gosec // of a test
+		return int64(m.HeapAlloc)
 	}
 	before := inUse()
 	invokeFromLargeRequest(ctx, t, f, size)
 	if grown := inUse() - before; grown > size/2 {
 		t.Errorf("%d bytes of a request of %d are kept", grown, size)
 	}
-	if _, err := f.Service.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); err != nil { // f lives until here
+	if _, err := f.Invoke(ctx, &api.InvocationRequest{FunctionName: "a"}); err != nil { // f lives until here
 		t.Error(err)
 	}
 }
@@ -40,7 +40,7 @@ func invokeFromLargeRequest(ctx context.Context, t *testing.T, f *fixture, size 
 	cut := func(from, n int) string { return text[size+from:][:n] }
 	ctx = reqctx.With(ctx, reqctx.Request{Scope: reqctx.Scope{Account: cut(0, len(account)), Region: cut(len(account), len(region))}})
 	in := &api.InvocationRequest{FunctionName: cut(len(account)+len(region), len(name))}
-	if _, err := f.Service.Invoke(ctx, in); err != nil {
+	if _, err := f.Invoke(ctx, in); err != nil {
 		t.Fatal(err)
 	}
 	f.env.versions, f.env.events = f.env.versions[:0:0], nil

@@ -133,7 +133,7 @@ func text(err error) string {
 // TestEveryPageHoldsEachEventOnce writes random batches into several streams and reads them in pages of random sizes.
 func TestEveryPageHoldsEachEventOnce(t *testing.T) {
 	f, ctx := newFixture(t), scoped(t.Context())
-	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test repeats
+	rnd := rand.New(rand.NewPCG(1, 2))
 	start := time.UnixMilli(f.Clock.Now().Add(-time.Hour).UnixMilli())
 	type written struct {
 		at      int64

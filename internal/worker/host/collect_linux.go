@@ -130,7 +130,7 @@ func disk(dataDir string) (dir string, free, total int64) {
 	if unix.Statfs(dir, &s) != nil {
 		return dir, -1, -1
 	}
-	return dir, int64(s.Bavail) * s.Bsize, int64(s.Blocks) * s.Bsize //nolint:gosec // far below 2^63
+	return dir, int64(s.Bavail) * s.Bsize, int64(s.Blocks) * s.Bsize
 }
 
 // nearest is the path itself or the closest directory above it that exists; "" for a relative path without one.

@@ -220,7 +220,8 @@ func answer(t testing.TB, r *invoke.Result) (a struct {
 	PID int
 	Tmp string
 	Env string
-}) {
+},
+) {
 	t.Helper()
 	if r.FunctionError != "" {
 		t.Fatalf("function error %s: %s", r.FunctionError, r.Payload)

@@ -54,7 +54,7 @@ type Start struct {
 	Credentials Credentials
 }
 
-// EntrypointError: the function's code has no bootstrap. Its errorType is Runtime.InvalidEntrypoint.
+// EntrypointError says that the function's code has no bootstrap. Its errorType is Runtime.InvalidEntrypoint.
 type EntrypointError struct{ Message string }
 
 func (e *EntrypointError) Error() string { return e.Message }

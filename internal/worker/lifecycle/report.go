@@ -70,5 +70,5 @@ func millis(d time.Duration) string {
 // Source: "AWS Lambda standardizes billing for INIT Phase", AWS Compute Blog, 2025-04.
 func billed(duration, init time.Duration) time.Duration {
 	const ms = time.Millisecond
-	return (duration + init + ms - 1) / ms * ms
+	return (duration + init + ms - 1) / ms * ms //nolint:durationcheck // rounds up to whole milliseconds
 }

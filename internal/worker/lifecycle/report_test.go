@@ -19,23 +19,28 @@ func TestReportLine(t *testing.T) {
 		want string
 	}{
 		{
-			"warm", invoke.Report{Duration: 1500 * time.Microsecond, Billed: 2 * ms, MaxMemoryMB: 31},
+			"warm",
+			invoke.Report{Duration: 1500 * time.Microsecond, Billed: 2 * ms, MaxMemoryMB: 31},
 			"REPORT RequestId: id\tDuration: 1.50 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 31 MB\t\n",
 		},
 		{
-			"cold", invoke.Report{Duration: 2 * ms, InitDuration: 104320 * time.Microsecond, Billed: 107 * ms, MaxMemoryMB: 31},
+			"cold",
+			invoke.Report{Duration: 2 * ms, InitDuration: 104320 * time.Microsecond, Billed: 107 * ms, MaxMemoryMB: 31},
 			"REPORT RequestId: id\tDuration: 2.00 ms\tBilled Duration: 107 ms\tMemory Size: 128 MB\tMax Memory Used: 31 MB\tInit Duration: 104.32 ms\t\n",
 		},
 		{
-			"timeout", invoke.Report{Duration: 1000 * ms, Billed: 1000 * ms, MaxMemoryMB: 1, Status: "timeout", ErrorType: "Sandbox.Timedout"},
+			"timeout",
+			invoke.Report{Duration: 1000 * ms, Billed: 1000 * ms, MaxMemoryMB: 1, Status: "timeout", ErrorType: "Sandbox.Timedout"},
 			"REPORT RequestId: id\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\tMemory Size: 128 MB\tMax Memory Used: 1 MB\tStatus: timeout\t\n",
 		},
 		{
-			"error", invoke.Report{Duration: ms, Billed: ms, MaxMemoryMB: 1, Status: "error", ErrorType: "Runtime.ExitError"},
+			"error",
+			invoke.Report{Duration: ms, Billed: ms, MaxMemoryMB: 1, Status: "error", ErrorType: "Runtime.ExitError"},
 			"REPORT RequestId: id\tDuration: 1.00 ms\tBilled Duration: 1 ms\tMemory Size: 128 MB\tMax Memory Used: 1 MB\tStatus: error\tError Type: Runtime.ExitError\t\n",
 		},
 		{
-			"memory not measured", invoke.Report{Duration: ms, Billed: ms, MaxMemoryMB: -1},
+			"memory not measured",
+			invoke.Report{Duration: ms, Billed: ms, MaxMemoryMB: -1},
 			"REPORT RequestId: id\tDuration: 1.00 ms\tBilled Duration: 1 ms\tMemory Size: 128 MB\t\n",
 		},
 	} {

@@ -35,7 +35,7 @@ var stateNames = [...]string{
 func States() []State {
 	out := make([]State, len(stateNames))
 	for i := range out {
-		out[i] = State(i) //nolint:gosec // twelve states
+		out[i] = State(i)
 	}
 	return out
 }

@@ -92,7 +92,7 @@ func (s *Stream) read() {
 		err := s.raw.Read(func(fd uintptr) bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			n, again := s.readOnce(int(fd)) //nolint:gosec // a descriptor
+			n, again := s.readOnce(int(fd))
 			failed = n <= 0 && !again
 			return !again || n > 0
 		})
@@ -109,7 +109,7 @@ func (s *Stream) readOnce(fd int) (n int, again bool) {
 	defer buffers.Put(buf)
 	n, err := syscall.Read(fd, buf[:])
 	if n <= 0 {
-		return n, err == syscall.EAGAIN || err == syscall.EINTR //nolint:errorlint // an errno of this package
+		return n, err == syscall.EAGAIN || err == syscall.EINTR
 	}
 	now := s.writer.deps.Clock.Now()
 	s.frame.write(buf[:n], func(msg string) { s.add(pending{Entry: logsapi.Entry{Time: now, Message: msg}}) })
@@ -126,7 +126,7 @@ func (s *Stream) sync() {
 	}
 	_ = s.raw.Control(func(fd uintptr) { // an error means that the pipe is closed
 		for left := syncBudget; left > 0; {
-			n, _ := s.readOnce(int(fd)) //nolint:gosec // a descriptor
+			n, _ := s.readOnce(int(fd))
 			if n <= 0 {
 				break
 			}

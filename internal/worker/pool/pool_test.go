@@ -466,7 +466,8 @@ func TestErrorsOfPacksAndCodeReachTheCaller(t *testing.T) {
 					for _, err := range []error{errTry, errPrepare} {
 						var pack *invoke.PackError
 						var code *invoke.CodeError
-						_, wantPack := tc.want.(*invoke.PackError)
+						packError := &invoke.PackError{}
+						wantPack := errors.As(tc.want, &packError)
 						if errors.As(err, &pack) != wantPack || errors.As(err, &code) == wantPack {
 							t.Errorf("got %v", err)
 						}

@@ -106,7 +106,7 @@ func (r *request) left(br *bufio.Reader) (int64, error) {
 	if n == 0 {
 		return 0, r.readTrailers(br, &budget)
 	}
-	r.chunk, r.inChunk = int64(n), true //nolint:gosec // 62 bits fit
+	r.chunk, r.inChunk = int64(n), true
 	return r.chunk, nil
 }
 

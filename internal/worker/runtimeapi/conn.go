@@ -49,7 +49,7 @@ func (c *conn) try(b []byte) int {
 }
 
 func (c *conn) writeOnce(fd uintptr) bool {
-	if n, err := syscall.Write(int(fd), c.event); err == nil { //nolint:gosec // a descriptor
+	if n, err := syscall.Write(int(fd), c.event); err == nil {
 		c.written = n
 	}
 	return true

@@ -154,10 +154,10 @@ func (r *request) parseHeader(line []byte, lengthSeen *bool) error {
 	switch {
 	case is(name, "content-length"):
 		n, err := strconv.ParseUint(string(value), 10, 62)
-		if err != nil || *lengthSeen && int64(n) != r.length { //nolint:gosec // 62 bits fit
+		if err != nil || *lengthSeen && int64(n) != r.length {
 			return errMalformed
 		}
-		*lengthSeen, r.length = true, int64(n) //nolint:gosec // 62 bits fit
+		*lengthSeen, r.length = true, int64(n)
 	case is(name, "transfer-encoding"):
 		if r.chunked || !is(value, "chunked") {
 			return errMalformed

@@ -104,7 +104,7 @@ func (s *Server) Connected() bool {
 	return len(s.conns) > 0
 }
 
-// Gone: see Connected.
+// Gone is explained at Connected.
 func (s *Server) Gone() <-chan struct{} { return s.gone }
 
 // Start serves a listener until it or the server is closed. It returns at once; Close waits for the goroutines.

@@ -62,7 +62,7 @@ func (b *Builder) CodeDir(t testing.TB) string {
 	t.Helper()
 	built := filepath.Join(b.Dir, "bootstrap")
 	b.once.Do(func() {
-		cmd := exec.CommandContext(t.Context(), "go", "build", "-o", built, program) //nolint:gosec // our own program
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-o", built, program)
 		b.out, b.err = cmd.CombinedOutput()
 	})
 	if b.err != nil {

@@ -176,7 +176,7 @@ func (p *process) Signal(sig syscall.Signal) error {
 		return nil
 	default:
 	}
-	err := p.client.conn.Send(initproto.Encode(initproto.Signal{PID: p.pid, Signal: uint32(sig)})) //nolint:gosec // small and positive
+	err := p.client.conn.Send(initproto.Encode(initproto.Signal{PID: p.pid, Signal: uint32(sig)}))
 	if err != nil {
 		select {
 		case <-p.client.ended: // it ended at the same moment

@@ -82,8 +82,8 @@ func (g *Group) waitFrozen(ctx context.Context) error {
 		if err := context.Cause(ctx); err != nil {
 			return fmt.Errorf("confirm freeze: %w", err)
 		}
-		const wait = 5                                            // ms between looks at ctx
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}} //nolint:gosec // a descriptor
+		const wait = 5 // ms between looks at ctx
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
 		if _, err := unix.Poll(p, wait); err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("confirm freeze: %w", err)
 		}

@@ -15,12 +15,12 @@ type encoder struct{ b []byte }
 func (e *encoder) u32(v uint32) { e.b = binary.LittleEndian.AppendUint32(e.b, v) }
 
 func (e *encoder) str(s string) {
-	e.u32(uint32(len(s))) //nolint:gosec // a message is short: see MaxMessage
+	e.u32(uint32(len(s)))
 	e.b = append(e.b, s...)
 }
 
 func (e *encoder) strs(list []string) {
-	e.u32(uint32(len(list))) //nolint:gosec // see str
+	e.u32(uint32(len(list)))
 	for _, s := range list {
 		e.str(s)
 	}

@@ -15,7 +15,7 @@ import (
 // no_new_privs first. The caller locks the thread and execs from it: other threads of the process stay free.
 func Install() error {
 	filter := Program()
-	program := &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]} //nolint:gosec // hundreds
+	program := &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}

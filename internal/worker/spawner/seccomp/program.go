@@ -101,11 +101,11 @@ func search(s []segment) []unix.SockFilter {
 	low, high := search(s[:middle]), search(s[middle:])
 	var p []unix.SockFilter
 	if len(low) <= maxJump {
-		p = []unix.SockFilter{jump(unix.BPF_JGE, s[middle].first, uint8(len(low)), 0)} //nolint:gosec // checked above
+		p = []unix.SockFilter{jump(unix.BPF_JGE, s[middle].first, uint8(len(low)), 0)}
 	} else { // conditional jumps are short: step over or onto a long one
 		p = []unix.SockFilter{
 			jump(unix.BPF_JGE, s[middle].first, 0, 1),
-			{Code: unix.BPF_JMP | unix.BPF_JA, K: uint32(len(low))}, //nolint:gosec // a program has at most 4,096
+			{Code: unix.BPF_JMP | unix.BPF_JA, K: uint32(len(low))},
 		}
 	}
 	return append(append(p, low...), high...)
@@ -151,7 +151,7 @@ func socketLeaf() []unix.SockFilter {
 		jump(unix.BPF_JEQ, unix.AF_UNIX, 0, 1), ret(retAllow),
 		jump(unix.BPF_JEQ, unix.AF_INET, 3, 0),
 		jump(unix.BPF_JEQ, unix.AF_INET6, 2, 0),
-		jump(unix.BPF_JEQ, unix.AF_NETLINK, uint8(1+len(inet)), 0), //nolint:gosec // a dozen
+		jump(unix.BPF_JEQ, unix.AF_NETLINK, uint8(1+len(inet)), 0),
 		ret(retFamily),
 	}
 	return append(append(p, inet...), netlink...)
@@ -161,7 +161,7 @@ func socketLeaf() []unix.SockFilter {
 func oneOf(arg uint32, list []uint32, yes, no uint32) []unix.SockFilter {
 	p := []unix.SockFilter{load(argument(arg))}
 	for i, v := range list {
-		p = append(p, jump(unix.BPF_JEQ, v, uint8(len(list)-i), 0)) //nolint:gosec // lists are short
+		p = append(p, jump(unix.BPF_JEQ, v, uint8(len(list)-i), 0))
 	}
 	return append(p, ret(no), ret(yes))
 }

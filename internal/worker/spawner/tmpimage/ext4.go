@@ -172,7 +172,7 @@ func emptyRoot(device string) (free int64, err error) {
 	if err := unix.Fstatfs(int(mnt.Fd()), &s); err != nil {
 		return 0, fmt.Errorf("statfs: %w", err)
 	}
-	return int64(s.Bavail) * s.Bsize, nil //nolint:gosec // far below 2^63
+	return int64(s.Bavail) * s.Bsize, nil
 }
 
 // unnamedFile makes a file that is gone when nobody has it open.

@@ -63,7 +63,7 @@ func (m *Maker) openLoop(n int) (*os.File, error) {
 		return nil, err
 	}
 	node := filepath.Join(own, name)
-	dev := int(unix.Mkdev(loopMajor, uint32(n))) //nolint:gosec // the kernel's own number
+	dev := int(unix.Mkdev(loopMajor, uint32(n)))
 	if err := unix.Mknod(node, unix.S_IFBLK|0o600, dev); err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, &os.PathError{Op: "mknod", Path: node, Err: err}
 	}
@@ -73,7 +73,7 @@ func (m *Maker) openLoop(n int) (*os.File, error) {
 // configureLoop asks for direct input/output, so that pages are cached once (in the image's file system, charged to
 // the function) and not again for the backing file; a backing file system that cannot is served without.
 func configureLoop(dev, backing *os.File) error {
-	c := unix.LoopConfig{Fd: uint32(backing.Fd()), Size: blockSize} //nolint:gosec // a descriptor
+	c := unix.LoopConfig{Fd: uint32(backing.Fd()), Size: blockSize}
 	copy(c.Info.File_name[:], "gust-tmp")
 	c.Info.Flags = unix.LO_FLAGS_AUTOCLEAR | unix.LO_FLAGS_DIRECT_IO
 	err := unix.IoctlLoopConfigure(int(dev.Fd()), &c)
