@@ -59,8 +59,7 @@ func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answ
 		return answer{}, nil, err
 	}
 	defer func() { _ = conn.Close() }()
-	// The three waits below are long and independent: a file system is made, namespaces are made, and (in boot) a process
-	// moves to another control group, which on busy version 1 hosts waits several milliseconds for the kernel's readers.
+	// Two long waits that are independent: a file system is made, and namespaces.
 	var tmpErr error
 	var tmpMade sync.WaitGroup
 	tmpMade.Go(func() { tmpErr = s.firstTmp(ctx, b, t.EphemeralMB) })
@@ -88,14 +87,37 @@ func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answ
 		a.Quota = s.groups.CPU.Version
 		files = append(files, f)
 	}
+	if tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", b.pid)); err == nil {
+		a.Threads = len(tasks)
+	}
 	counters := b.group.Counters()
 	a.Counters = &counters
 	return a, files, nil
 }
 
 // clone starts PID 1 in namespaces of its own. It runs on the namespace thread, inside the sandbox's network namespace:
-// that one belongs to the host's user namespace, so nobody inside has any right over it.
+// that one belongs to the host's user namespace, so nobody inside has any right over it. The child is born in the
+// sandbox's control groups.
 func (s *service) clone(b *box, socket *os.File) error {
+	dir, err := b.group.CloneDir()
+	if err != nil {
+		return fmt.Errorf("open the control group: %w", err)
+	}
+	groupFD := 0
+	if dir != nil {
+		defer func() { _ = dir.Close() }()
+		groupFD = int(dir.Fd())
+	}
+	defer func() {
+		if err := b.group.Leave(); err != nil {
+			// Going on would charge other sandboxes to this one.
+			fmt.Fprintln(os.Stderr, "spawner:", err)
+			os.Exit(1) //nolint:forbidigo // ends every sandbox by their parent death signal
+		}
+	}()
+	if err := b.group.Enter(); err != nil {
+		return err
+	}
 	base := firstID + b.slot*idsEach
 	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: base, Size: idsEach}}
 	pid, err := syscall.ForkExec(s.initPath, []string{"gust-init"}, &syscall.ProcAttr{ //nolint:gosec // our own program
@@ -105,6 +127,7 @@ func (s *service) clone(b *box, socket *os.File) error {
 		Sys: &syscall.SysProcAttr{
 			Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
 			Setsid:     true, Pdeathsig: syscall.SIGKILL,
+			UseCgroupFD: dir != nil, CgroupFD: groupFD,
 			UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true,
 			Credential: &syscall.Credential{Uid: 0, Gid: 0},
 		},
@@ -121,10 +144,6 @@ func (s *service) boot(b *box, conn *packet.Conn, tree string) error {
 	if err := conn.SetDeadline(s.clock.Now().Add(bootLimit)); err != nil {
 		return err
 	}
-	var joinErr error
-	var joining sync.WaitGroup
-	joining.Go(func() { joinErr = b.group.Add(b.pid) })
-	defer joining.Wait()
 	root, err := unix.OpenTree(unix.AT_FDCWD, tree, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
 	if err != nil {
 		return fmt.Errorf("clone the tree: %w", err)
@@ -145,13 +164,12 @@ func (s *service) boot(b *box, conn *packet.Conn, tree string) error {
 	if err := conn.Send(initproto.Encode(setup), mounts...); err != nil {
 		return fmt.Errorf("set PID 1 up: %w", err)
 	}
-	err = ready(conn)
-	joining.Wait()
-	if err = errors.Join(err, joinErr); err != nil {
-		return fmt.Errorf("set PID 1 up: %w", err)
-	}
+	// PID 1 was born in its control group: it need not wait for this.
 	if err := conn.Send(initproto.Encode(initproto.Bare{Kind: initproto.KindJoin})); err != nil {
 		return fmt.Errorf("park PID 1: %w", err)
+	}
+	if err := ready(conn); err != nil {
+		return fmt.Errorf("set PID 1 up: %w", err)
 	}
 	if err := ready(conn); err != nil {
 		return fmt.Errorf("park PID 1: %w", err)
@@ -215,12 +233,16 @@ func (s *service) release(ctx context.Context, b *box) error {
 	return errors.Join(errs...)
 }
 
-// kill ends PID 1 and waits for it: the kernel ends every process of its PID namespace before it can be reaped.
+// kill ends PID 1 and waits for it: the kernel ends every process of its PID namespace before it can be reaped. The
+// group is killed too, as a thousand processes that fork would keep PID 1 from the CPU.
 func (b *box) kill() error {
 	if err := unix.Kill(b.pid, unix.SIGKILL); err != nil {
 		return fmt.Errorf("kill PID 1: %w", err)
 	}
 	if b.group != nil {
+		if err := b.group.Kill(); err != nil {
+			return fmt.Errorf("kill the sandbox: %w", err)
+		}
 		if err := b.group.Thaw(); err != nil { // a version 1 freezer holds the signal back
 			return fmt.Errorf("thaw before the end: %w", err)
 		}

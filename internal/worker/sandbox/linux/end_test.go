@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -333,4 +334,38 @@ func openFiles(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(list)
+}
+
+// TestForkBombEndsAtOnce: hundreds of processes with a small share of a CPU would take minutes to die of their own.
+func TestForkBombEndsAtOnce(t *testing.T) {
+	d := newDriver(t, t.TempDir())
+	defer d.Close()
+	b, err := d.Prepare(t.Context(), sandbox.Template{EphemeralMB: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Claim(t.Context(), sandbox.Claim{Code: sandboxtest.MustPayload(t), MemoryMB: 256, CPU: 0.06, PIDs: 1024}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := b.Start(t.Context(), sandbox.Command{Path: "/var/task/payload", Args: []string{"payload", "bomb"}, Dir: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < 500; { // the limit of processes stands: others are refused
+		st, err := b.Stats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n = st.PIDs
+	}
+	start := time.Now()
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if e := p.Exit(); e.Signal != syscall.SIGKILL {
+		t.Errorf("got %+v", e)
+	}
 }

@@ -41,6 +41,7 @@ var commands = map[string]func(args []string) (string, error){
 	"alloc":  alloc,
 	"spin":   spin,
 	"forks":  forks,
+	"bomb":   bomb,
 	"files":  files,
 	"kill": func(args []string) (string, error) {
 		return "", unix.Kill(number(args[0]), syscall.Signal(number(args[1])))
@@ -238,6 +239,14 @@ func forks(args []string) (string, error) {
 		children = append(children, int(pid))
 	}
 	return args[0], nil
+}
+
+// bomb forks processes that fork, for ever.
+func bomb([]string) (string, error) {
+	fmt.Println("started")
+	for {
+		syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+	}
 }
 
 // userns clones a child in a user namespace of its own: unshare refuses a process with threads.
