@@ -19,6 +19,7 @@ type Prepared struct {
 	Freezer *Freezer      // nil when the host has none
 	Quota   *cgroup.Quota // of CPU time; nil when the host has none
 	Meter   *cgroup.Meter
+	Threads int // of PID 1, which the meter counts too
 }
 
 // Mounts are what a claim attaches: one detached mount for each target.
@@ -26,7 +27,6 @@ type Mounts struct {
 	Files   []*os.File // the caller closes them
 	Targets []string
 	Replace uint32 // bit i: detach what is at Targets[i] first
-	Threads int    // of PID 1, in the counters
 }
 
 // Hello waits until the spawner is ready and returns what the host enforces.
@@ -59,7 +59,7 @@ func (c *Client) Prepare(ctx context.Context, id string, t sandbox.Template) (Pr
 		packet.CloseAll(files)
 		return Prepared{}, fmt.Errorf("the spawner answered %d descriptors to prepare, want %d", len(files), want)
 	}
-	p := Prepared{Meter: cgroup.NewMeter(*a.Counters)}
+	p := Prepared{Meter: cgroup.NewMeter(*a.Counters), Threads: a.Threads}
 	if p.Init, err = packet.New(files[0]); err != nil {
 		packet.CloseAll(files[1:])
 		return Prepared{}, err
@@ -100,7 +100,7 @@ func (c *Client) Claim(ctx context.Context, id string, cl sandbox.Claim, tmp str
 		packet.CloseAll(files)
 		return Mounts{}, fmt.Errorf("the spawner answered %d descriptors for %d mounts", len(files), len(a.Targets))
 	}
-	return Mounts{Files: files, Targets: a.Targets, Replace: a.Replace, Threads: a.Threads}, nil
+	return Mounts{Files: files, Targets: a.Targets, Replace: a.Replace}, nil
 }
 
 // The calls below wait as long as it takes: their work is short and must not be left half done.

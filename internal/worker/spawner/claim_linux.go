@@ -24,9 +24,6 @@ func (s *service) claim(ctx context.Context, b *box, c claimRequest) (a answer, 
 		return answer{}, nil, errors.New("the sandbox is claimed")
 	}
 	b.claimed = true
-	if tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", b.pid)); err == nil {
-		a.Threads = len(tasks)
-	}
 	defer func() {
 		if err != nil {
 			packet.CloseAll(files)

@@ -65,7 +65,7 @@ type answer struct {
 	Replace uint32          `json:"replace,omitempty"` // bit i: detach what is at Targets[i] first
 	Freezer *freezer        `json:"freezer,omitempty"` // of a prepare, when the host has one
 	Quota   int             `json:"quota,omitempty"`   // of a prepare: version of the CPU quota's control file, which comes last
-	Threads int             `json:"threads,omitempty"` // of a claim: those of PID 1, which are not the function's
+	Threads int             `json:"threads,omitempty"` // of a prepare: those of PID 1, which are not the function's
 
 	Counters *cgroup.Counters `json:"counters,omitempty"` // of a prepare
 }

@@ -33,11 +33,12 @@ type box struct {
 	quota *cgroup.Quota // of CPU time; nil when the host has none
 	meter *cgroup.Meter
 
+	threads int // of PID 1, which are not the function's
+
 	mu        sync.Mutex
 	state     state
 	listeners []net.Listener
 	tmpTaken  bool
-	threads   int // of PID 1, which are not the function's
 
 	closing  sync.Once
 	closeErr error
@@ -57,7 +58,7 @@ var (
 )
 
 func newBox(d *Driver, id string, p spawner.Prepared) *box {
-	b := &box{driver: d, id: id, freezer: p.Freezer, quota: p.Quota, meter: p.Meter}
+	b := &box{driver: d, id: id, freezer: p.Freezer, quota: p.Quota, meter: p.Meter, threads: p.Threads}
 	b.init = newInitClient(p.Init, b.oom)
 	b.run.Go(b.init.receive)
 	return b
@@ -113,11 +114,8 @@ func (b *box) Claim(ctx context.Context, c sandbox.Claim) error {
 		return fmt.Errorf("claim sandbox %s: %w", b.id, err)
 	}
 	defer packet.CloseAll(m.Files)
-	b.mu.Lock()
-	b.threads = m.Threads
-	b.mu.Unlock()
 	r, err := b.init.call(ctx, func(seq uint32) initproto.Message {
-		return initproto.Claim{Seq: seq, Targets: m.Targets, Replace: m.Replace, Files: uint32(max(0, c.Files))} //nolint:gosec // a limit
+		return initproto.Claim{Seq: seq, Targets: m.Targets, Replace: m.Replace, Files: uint32(max(0, c.Files))}
 	}, m.Files...)
 	if err != nil {
 		return fmt.Errorf("claim sandbox %s: %w", b.id, err)
@@ -231,10 +229,7 @@ func (b *box) thaw() error {
 
 // Stats reads the counters.
 func (b *box) Stats() (sandbox.Stats, error) {
-	b.mu.Lock()
-	s, threads := b.state, b.threads
-	b.mu.Unlock()
-	if s == closed {
+	if b.isClosed() {
 		return sandbox.Stats{}, sandbox.ErrClosed
 	}
 	st, err := b.meter.Stats()
@@ -246,7 +241,7 @@ func (b *box) Stats() (sandbox.Stats, error) {
 	}
 	out := sandbox.Stats{CPU: st.CPU, MemoryPeak: st.MemoryPeak, OOMKills: st.OOMKills, PIDs: st.PIDs}
 	if out.PIDs > 0 {
-		out.PIDs = max(0, out.PIDs-threads)
+		out.PIDs = max(0, out.PIDs-b.threads)
 	}
 	return out, nil
 }

@@ -62,6 +62,9 @@ func (h *Host) New(name string, l Limits) (*Group, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new cgroup: %w", err)
 	}
+	if l == (Limits{}) {
+		return g, nil // as the kernel makes it
+	}
 	if err := g.SetLimits(l); err != nil {
 		for _, made := range g.dirs {
 			_ = unix.Rmdir(made)
@@ -103,15 +106,6 @@ func (g *Group) Add(pid int) error {
 		}
 	}
 	return nil
-}
-
-// CloneDir opens the group's directory for CLONE_INTO_CGROUP. It works only when every feature comes from v2, else it
-// returns errors.ErrUnsupported and the caller holds the process until Add.
-func (g *Group) CloneDir() (*os.File, error) {
-	if len(g.dirs) != 1 || g.host.unified.point == "" {
-		return nil, fmt.Errorf("clone into cgroup: %w", errors.ErrUnsupported)
-	}
-	return os.OpenFile(g.dirs[0], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 }
 
 // SetLimits replaces the limits, also of a group with processes. A memory limit below what is in use and cannot be
