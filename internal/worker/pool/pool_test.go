@@ -364,10 +364,11 @@ func TestFullNodeMakesCallersWaitInOrder(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, v := range []*invoke.Version{f, g} {
 			wg.Go(func() {
-				id := h.once(t, v)
-				mu.Lock()
-				defer mu.Unlock()
+				id, release := h.hold(t, v)
+				mu.Lock() // before the release, which lets the next caller in
 				order = append(order, v.FunctionARN+" "+id)
+				mu.Unlock()
+				release()
 			})
 			synctest.Wait()
 		}
