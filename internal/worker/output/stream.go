@@ -13,7 +13,8 @@ import (
 
 const (
 	pendingSoft = 1 << 20   // bytes not yet handed over, from which the pipe is not read any more
-	pendingHard = 2 << 20   // bytes from which platform lines are dropped and counted
+	pendingHard = 2 << 20   // bytes from which nobody reads the pipe; one read of empty lines may double it
+	pendingMost = 6 << 20   // bytes from which platform lines are dropped and counted
 	eventCost   = 64        // bytes that an event takes beside its message
 	syncBudget  = 256 << 10 // bytes that one Line reads at most: a function that writes without end cannot hold it
 	readSize    = 32 << 10
@@ -125,7 +126,7 @@ func (s *Stream) sync() {
 		return
 	}
 	_ = s.raw.Control(func(fd uintptr) { // an error means that the pipe is closed
-		for left := syncBudget; left > 0; {
+		for left := syncBudget; left > 0 && s.bytes < pendingHard; {
 			n, _ := s.readOnce(int(fd))
 			if n <= 0 {
 				break
@@ -166,7 +167,7 @@ func (sl *Slot) Fill(lines ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sl.filled = true
-	if s.bytes >= pendingHard {
+	if s.bytes >= pendingMost {
 		s.writer.lost(s, len(lines), nil)
 		lines = nil
 	}
@@ -192,8 +193,9 @@ func (s *Stream) Lines(lines ...string) {
 	s.sync()
 	now := s.writer.deps.Clock.Now()
 	for _, l := range lines {
-		if s.bytes >= pendingHard {
+		if s.bytes >= pendingMost {
 			s.writer.lost(s, 1, nil)
+			s.record(l)
 			continue
 		}
 		s.add(pending{Entry: logsapi.Entry{Time: now, Message: l}})
@@ -221,13 +223,19 @@ func (s *Stream) add(e pending) {
 	}
 	s.pending = append(s.pending, e)
 	s.bytes += len(e.Message) + eventCost
-	if s.tailing {
-		if len(s.tail) > 4*TailSize {
-			s.tail = append(s.tail[:0], s.tail[len(s.tail)-TailSize:]...)
-		}
-		s.tail = append(s.tail, e.Message[max(0, len(e.Message)-TailSize):]...)
-	}
+	s.record(e.Message)
 	s.enqueue()
+}
+
+// record adds to the tail, if there is one. Precondition: s.mu is held.
+func (s *Stream) record(msg string) {
+	if !s.tailing {
+		return
+	}
+	if len(s.tail) > 4*TailSize {
+		s.tail = append(s.tail[:0], s.tail[len(s.tail)-TailSize:]...)
+	}
+	s.tail = append(s.tail, msg[max(0, len(msg)-TailSize):]...)
 }
 
 // enqueue tells the writer that there is something to take. Precondition: s.mu is held.

@@ -266,3 +266,43 @@ func TestPipeCanBeOpenedByName(t *testing.T) {
 		t.Errorf("mode %o", got)
 	}
 }
+
+// TestEmptyLinesDoNotCostThePlatformItsLines: each costs far more memory than the byte it takes in the pipe.
+func TestEmptyLinesDoNotCostThePlatformItsLines(t *testing.T) {
+	s := &sink{block: make(chan struct{})}
+	st, finish := mustStream(t, s)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for range 16 {
+			if _, err := st.File().WriteString(strings.Repeat("\n", 1<<16)); err != nil {
+				return
+			}
+		}
+	}()
+	for full := false; !full; {
+		st.mu.Lock()
+		full = st.bytes >= pendingSoft
+		st.mu.Unlock()
+	}
+	for range 100 {
+		st.Begin(true)
+		st.Lines("START\n", "END\n")
+		if got := string(st.Tail()); !strings.HasSuffix(got, "END\n") {
+			t.Errorf("tail %q", got)
+			break
+		}
+	}
+	st.mu.Lock()
+	pending := st.bytes
+	st.mu.Unlock()
+	if pending > pendingMost {
+		t.Errorf("%d bytes are pending", pending)
+	}
+	if n := st.writer.Counters().Dropped; n != 0 {
+		t.Errorf("%d lines of the platform are lost", n)
+	}
+	close(s.block)
+	<-written
+	finish()
+}
