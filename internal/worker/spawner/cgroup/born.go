@@ -44,7 +44,7 @@ func (g *Group) CloneDir() (*os.File, error) {
 	if dir == "" {
 		return nil, nil //nolint:nilnil // as documented
 	}
-	return os.OpenFile(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	return os.OpenFile(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) //nolint:gosec // a directory that New made
 }
 
 func (g *Group) unifiedDir() string {
