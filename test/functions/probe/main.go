@@ -45,7 +45,8 @@ var (
 
 func main() {
 	if os.Getenv("PROBE_SLEEP") != "" { // a child of processes
-		select {}
+		time.Sleep(time.Hour) // an empty select would end the program as a deadlock
+		return
 	}
 	if os.Getenv("PROBE_EXIT") != "" { // a child of attempt
 		return

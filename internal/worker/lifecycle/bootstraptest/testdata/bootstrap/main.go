@@ -84,7 +84,7 @@ func initialize(client *http.Client, base string) {
 	case "exit7":
 		os.Exit(7)
 	case "hang":
-		select {}
+		hang()
 	case "sleep":
 		time.Sleep(50 * time.Millisecond) // init that takes a while
 	case "error":
@@ -139,12 +139,12 @@ func handle(client *http.Client, url string, body []byte, n int, head http.Heade
 func finish(client *http.Client, url string, e event, result map[string]any) {
 	switch {
 	case e.Hang:
-		select {}
+		hang()
 	case e.Exit != nil:
 		os.Exit(*e.Exit)
 	case e.Kill:
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
+		hang()
 	case e.Error != "":
 		post(client, url+"/error", fmt.Appendf(nil, `{"errorType":%q,"errorMessage":"as asked"}`, e.Error), "", e.Error)
 	case e.Size > 0:
@@ -158,7 +158,7 @@ func finish(client *http.Client, url string, e event, result map[string]any) {
 		os.Exit(0)
 	}
 	if e.HangAfter {
-		select {}
+		hang()
 	}
 }
 
@@ -183,4 +183,11 @@ func post(client *http.Client, url string, body []byte, mode, errorType string) 
 	}
 	_, _ = io.Copy(io.Discard, res.Body)
 	_ = res.Body.Close()
+}
+
+// hang never returns. An empty select would: where no other goroutine can run, the Go runtime ends the program.
+func hang() {
+	for {
+		time.Sleep(time.Hour)
+	}
 }
