@@ -17,7 +17,7 @@ var rewrite = flag.Bool("rewrite", false, "write the golden files of testdata/ti
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	const root = "testdata/tiny"
-	got, err := generate(root)
+	got, err := generate(root, mustOps(t, root))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 func TestGeneratedFilesAreFresh(t *testing.T) {
 	t.Parallel()
 	const root = "../../internal/awsapi"
-	got, err := generate(root)
+	got, err := generate(root, mustOps(t, root))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,12 +72,12 @@ func TestGeneratedFilesAreFresh(t *testing.T) {
 // TestGenerateIsDeterministic guards against the order of maps.
 func TestGenerateIsDeterministic(t *testing.T) {
 	t.Parallel()
-	first, err := generate("testdata/tiny")
+	first, err := generate("testdata/tiny", mustOps(t, "testdata/tiny"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 10 {
-		again, err := generate("testdata/tiny")
+		again, err := generate("testdata/tiny", mustOps(t, "testdata/tiny"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,4 +128,13 @@ func diff(t *testing.T, name string, got, want []byte) {
 			return
 		}
 	}
+}
+
+func mustOps(t *testing.T, root string) c2j.Ops {
+	t.Helper()
+	ops, err := readOps(filepath.Join(root, "ops.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ops
 }

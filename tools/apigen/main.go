@@ -5,11 +5,13 @@
 //
 //	go -C tools run ./apigen              # write internal/awsapi/<service>/zz_*.go
 //	go -C tools run ./apigen -coverage    # implemented / all operations of each service
+//	go -C tools run ./apigen -ops FILE -out DIR   # other operations, into another folder of the module
 //
 // It needs no network and its output depends on its inputs only. Read service.go (what is resolved), then emit_*.go.
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
@@ -28,35 +30,37 @@ func main() {
 
 func run(args []string, out io.Writer) error {
 	fs := flag.NewFlagSet("apigen", flag.ContinueOnError)
-	root := fs.String("awsapi", "../internal/awsapi", "directory of ops.txt, model/ and overlay/; the output goes below it")
+	root := fs.String("awsapi", "../internal/awsapi", "directory of ops.txt, model/ and overlay/")
+	opsFile := fs.String("ops", "", "file of the operations (default: ops.txt below -awsapi); the line \"svc: *\" takes all")
+	outDir := fs.String("out", "", "directory that the packages go below (default: that of -awsapi)")
 	coverage := fs.Bool("coverage", false, "print implemented and all operations of each service, and write nothing")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
-		return fmt.Errorf("usage: apigen [-coverage]")
+		return fmt.Errorf("usage: apigen [-ops FILE] [-out DIR] [-coverage]")
+	}
+	ops, err := readOps(cmp.Or(*opsFile, filepath.Join(*root, "ops.txt")))
+	if err != nil {
+		return err
 	}
 	if *coverage {
-		return printCoverage(*root, out)
+		return printCoverage(*root, ops, out)
 	}
-	files, err := generate(*root)
+	files, err := generate(*root, ops)
 	if err != nil {
 		return err
 	}
 	for _, name := range c2j.Keys(files) {
-		if err := writeChanged(filepath.Join(*root, name), files[name]); err != nil {
+		if err := writeChanged(filepath.Join(cmp.Or(*outDir, *root), name), files[name]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// generate returns the content of all generated files by their path below root.
-func generate(root string) (map[string][]byte, error) {
-	ops, err := readOps(root)
-	if err != nil {
-		return nil, err
-	}
+// generate returns the content of all generated files by their path below the output directory.
+func generate(root string, ops c2j.Ops) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, name := range c2j.Keys(ops) {
 		s, err := load(root, name, ops[name])
@@ -76,23 +80,19 @@ func generate(root string) (map[string][]byte, error) {
 	return files, nil
 }
 
-func readOps(root string) (c2j.Ops, error) {
-	b, err := os.ReadFile(filepath.Join(root, "ops.txt"))
+func readOps(name string) (c2j.Ops, error) {
+	b, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("read operations: %w", err)
 	}
 	ops, err := c2j.ParseOps(b)
 	if err != nil {
-		return nil, fmt.Errorf("ops.txt: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return ops, nil
 }
 
-func printCoverage(root string, out io.Writer) error {
-	ops, err := readOps(root)
-	if err != nil {
-		return err
-	}
+func printCoverage(root string, ops c2j.Ops, out io.Writer) error {
 	done, all := 0, 0
 	for _, name := range c2j.Keys(ops) {
 		s, err := load(root, name, ops[name])
@@ -105,7 +105,7 @@ func printCoverage(root string, out io.Writer) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(out, "%-16s %4d / %4d\n", "all", done, all)
+	_, err := fmt.Fprintf(out, "%-16s %4d / %4d\n", "all", done, all)
 	return err
 }
 

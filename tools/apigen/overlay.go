@@ -31,7 +31,8 @@ type overlay struct {
 	UnimplementedCode    string `json:"unimplementedCode"`
 	// MaxBody caps request bodies, in bytes.
 	MaxBody int64 `json:"maxBody"`
-	// Errors are errors that the service answers beside the modelled ones, by Go type name.
+	// Errors are errors that the service answers beside the modelled ones of the operations, by Go type name; those that
+	// the model has are corrected.
 	Errors map[string]overlayError `json:"errors"`
 	// Operations corrects operations.
 	Operations map[string]overlayOperation `json:"operations"`
@@ -111,15 +112,44 @@ func (o *overlay) apply(m *c2j.Model) error {
 		}
 	}
 	for name := range o.Operations {
-		if op := m.Operations[name]; op == nil || op.Input == nil {
-			return fmt.Errorf("overlay corrects operation %s, which is not implemented", name)
+		if m.Operations[name] == nil {
+			return fmt.Errorf("overlay corrects operation %s, which is not there", name)
 		}
 	}
-	for name := range o.Errors {
-		if m.Shapes[name] != nil {
-			return fmt.Errorf("overlay adds error %s, which the model has", name)
+	for _, name := range o.modelledErrors(m) {
+		if err := o.Errors[name].apply(m.Shapes[name]); err != nil {
+			return fmt.Errorf("overlay of error %s: %w", name, err)
 		}
 	}
+	return nil
+}
+
+// modelledErrors returns the names of the overlay's errors that the model has, perhaps for other operations.
+func (o *overlay) modelledErrors(m *c2j.Model) []string {
+	var names []string
+	for _, n := range c2j.Keys(o.Errors) {
+		if m.Shapes[n] != nil {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// apply corrects the model's error.
+func (e overlayError) apply(x *c2j.Shape) error {
+	if !x.Exception {
+		return errors.New("the model has a shape of that name that is no error")
+	}
+	if x.Error == nil {
+		x.Error = &c2j.Error{}
+	}
+	if e.Code != "" {
+		x.Error.Code = e.Code
+	}
+	if e.Status != 0 {
+		x.Error.HTTPStatusCode = e.Status
+	}
+	x.Fault = x.Fault || e.Fault
 	return nil
 }
 

@@ -52,6 +52,18 @@ func resolve(name string, m *c2j.Model, o *overlay, ops []string) (*service, err
 	if err := o.apply(m); err != nil {
 		return nil, err
 	}
+	if len(ops) == 1 && ops[0] == "*" {
+		ops = m.OperationNames()
+	}
+	for _, n := range ops {
+		if m.Operations[n] == nil {
+			return nil, fmt.Errorf("ops.txt names %s, which the model has not", n)
+		}
+	}
+	m, err := c2j.Trim(m, ops, o.modelledErrors(m))
+	if err != nil {
+		return nil, fmt.Errorf("%w: run make import-models", err)
+	}
 	s := &service{name: name, model: m, overlay: o, goNames: map[string]string{}, inputs: map[string]bool{}}
 	for _, n := range ops {
 		if err := s.addOperation(n); err != nil {
@@ -71,9 +83,6 @@ func resolve(name string, m *c2j.Model, o *overlay, ops []string) (*service, err
 // addOperation gives every operation an input and an output structure.
 func (s *service) addOperation(name string) error {
 	def := s.model.Operations[name]
-	if def == nil {
-		return fmt.Errorf("ops.txt names %s, which the model has not", name)
-	}
 	op := operation{name: name, def: def, noIn: def.Input == nil, noOut: def.Output == nil}
 	for _, x := range []struct {
 		ref  *c2j.Ref
@@ -90,18 +99,18 @@ func (s *service) addOperation(name string) error {
 		s.model.Shapes[x.name] = &c2j.Shape{Type: "structure"}
 		*x.to = x.name
 	}
-	if s.model.Shapes[op.input] == nil || s.model.Shapes[op.output] == nil {
-		return fmt.Errorf("%s is in ops.txt but its shapes are not in the model: run make import-models", name)
-	}
 	s.inputs[op.input] = true
 	s.ops = append(s.ops, op)
 	return nil
 }
 
-// addErrors adds the overlay's errors as shapes, and a message to those that have none.
+// addErrors adds the overlay's errors that the model has not as shapes, and a message to those that have none.
 func (s *service) addErrors() {
 	for _, n := range c2j.Keys(s.overlay.Errors) {
 		e := s.overlay.Errors[n]
+		if s.model.Shapes[n] != nil {
+			continue
+		}
 		x := &c2j.Shape{Type: "structure", Exception: true, Fault: e.Fault, Error: &c2j.Error{
 			Code: e.Code, HTTPStatusCode: e.Status, SenderFault: !e.Fault,
 		}}

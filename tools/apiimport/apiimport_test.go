@@ -48,7 +48,7 @@ func TestTrim(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := trim(m, c.ops)
+		got, err := c2j.Trim(m, c.ops, nil)
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)
@@ -83,7 +83,7 @@ func TestTrimNamesADanglingReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	delete(m.Shapes, "Deep")
-	if _, err := trim(m, []string{"Used"}); err == nil || !strings.Contains(err.Error(), "Deep") {
+	if _, err := c2j.Trim(m, []string{"Used"}, nil); err == nil || !strings.Contains(err.Error(), "Deep") {
 		t.Errorf("error %v, want the missing shape named", err)
 	}
 }
@@ -92,7 +92,8 @@ func TestTrimNamesADanglingReference(t *testing.T) {
 func TestImport(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	put(t, filepath.Join(root, "ops.txt"), []byte("svc: Used\n"))
+	put(t, filepath.Join(root, "ops.txt"), []byte("# nothing yet\n"))
+	put(t, filepath.Join(root, "services.txt"), []byte("svc # the only one\n"))
 	one := wheelFile(t, "1.44.8", map[string]string{"2014-01-01": strings.Replace(model, "/used", "/old", 1), "2020-01-01": model})
 	other := wheelFile(t, "1.50.0", map[string]string{"2020-01-01": model})
 	// The version is the same, the content is not: a wheel is known by its checksum.

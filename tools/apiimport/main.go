@@ -6,7 +6,10 @@
 //	pip download --no-deps -d DIR botocore==VERSION
 //	go -C tools run ./apiimport -wheel DIR/botocore-VERSION-py3-none-any.whl
 //
-// The version must be the one that model/SOURCE names; -update changes that. Read trim.go for what is kept.
+// The services are those of services.txt and of ops.txt. A model is kept whole, without its documentation; of EC2, which
+// is larger than all others together, only the operations of ops.txt are, and the names and routes of the rest.
+//
+// The version must be the one that model/SOURCE names; -update changes that.
 package main
 
 import (
@@ -29,7 +32,7 @@ func main() {
 func run(args []string, out io.Writer) error {
 	fs := flag.NewFlagSet("apiimport", flag.ContinueOnError)
 	wheelPath := fs.String("wheel", "", "botocore wheel file (required)")
-	root := fs.String("awsapi", "../internal/awsapi", "directory of ops.txt and model/")
+	root := fs.String("awsapi", "../internal/awsapi", "directory of services.txt, ops.txt and model/")
 	update := fs.Bool("update", false, "accept another botocore than model/SOURCE names, and record it there")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -53,6 +56,15 @@ func run(args []string, out io.Writer) error {
 	ops, err := c2j.ParseOps(text)
 	if err != nil {
 		return fmt.Errorf("ops.txt: %w", err)
+	}
+	list, err := os.ReadFile(filepath.Join(*root, "services.txt"))
+	if err != nil {
+		return fmt.Errorf("read services: %w", err)
+	}
+	for _, svc := range c2j.ParseList(list) {
+		if _, ok := ops[svc]; !ok {
+			ops[svc] = nil
+		}
 	}
 	files := map[string][]byte{source: []byte(w.source)}
 	for _, svc := range c2j.Keys(ops) {
@@ -78,6 +90,14 @@ func write(files map[string][]byte) error {
 	return nil
 }
 
+// keep returns the operations of m that are imported with their shapes.
+func keep(svc string, ops []string, m *c2j.Model) []string {
+	if svc == "ec2" {
+		return ops
+	}
+	return m.OperationNames()
+}
+
 func importService(w *wheel, svc string, ops []string, out io.Writer) ([]byte, error) {
 	raw, date, err := w.model(svc)
 	if err != nil {
@@ -87,7 +107,7 @@ func importService(w *wheel, svc string, ops []string, out io.Writer) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	t, err := trim(m, ops)
+	t, err := c2j.Trim(m, keep(svc, ops, m), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +115,7 @@ func importService(w *wheel, svc string, ops []string, out io.Writer) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	_, err = fmt.Fprintf(out, "%s %s: %d of %d operations, %d of %d shapes, %d bytes\n",
-		svc, date, len(ops), len(m.Operations), len(t.Shapes), len(m.Shapes), len(b))
+	_, err = fmt.Fprintf(out, "%s %s: %d operations, %d of %d shapes, %d bytes\n",
+		svc, date, len(m.Operations), len(t.Shapes), len(m.Shapes), len(b))
 	return b, err
 }

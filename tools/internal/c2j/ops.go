@@ -38,3 +38,13 @@ func ParseOps(b []byte) (Ops, error) {
 	}
 	return o, nil
 }
+
+// ParseList reads words, some on each line; '#' starts a comment that ends with its line.
+func ParseList(b []byte) []string {
+	var list []string
+	for line := range strings.SplitSeq(string(b), "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		list = append(list, strings.Fields(line)...)
+	}
+	return list
+}

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package c2j
 
-import (
-	"fmt"
+import "fmt"
 
-	"github.com/gustcloud/gust/tools/internal/c2j"
-)
-
-// trim keeps of a model: the metadata; the operations ops whole, with the shapes that they reach; of all other
-// operations the name and the HTTP binding, so that the server can tell "not implemented" from "unknown".
-func trim(m *c2j.Model, ops []string) (*c2j.Model, error) {
-	t := &c2j.Model{Metadata: m.Metadata, Operations: map[string]*c2j.Operation{}, Shapes: map[string]*c2j.Shape{}}
+// Trim returns a model with the metadata of m; the operations ops whole, with the shapes that they reach; of all other
+// operations the name and the HTTP binding, so that the server can tell "not implemented" from "unknown". more names shapes
+// that are kept beside. Operations and shapes are shared with m.
+func Trim(m *Model, ops, more []string) (*Model, error) {
+	t := &Model{Metadata: m.Metadata, Operations: map[string]*Operation{}, Shapes: map[string]*Shape{}}
 	for name, op := range m.Operations {
-		t.Operations[name] = &c2j.Operation{HTTP: op.HTTP, AuthType: op.AuthType}
+		t.Operations[name] = &Operation{HTTP: op.HTTP, AuthType: op.AuthType}
 	}
 	for _, name := range ops {
 		op := m.Operations[name]
@@ -27,10 +24,15 @@ func trim(m *c2j.Model, ops []string) (*c2j.Model, error) {
 			}
 		}
 	}
+	for _, name := range more {
+		if err := reach(m, t, name); err != nil {
+			return nil, err
+		}
+	}
 	return t, nil
 }
 
-func references(op *c2j.Operation) []string {
+func references(op *Operation) []string {
 	var names []string
 	if op.Input != nil {
 		names = append(names, op.Input.Shape)
@@ -45,7 +47,7 @@ func references(op *c2j.Operation) []string {
 }
 
 // reach copies a shape and all shapes below it from m to t.
-func reach(m, t *c2j.Model, name string) error {
+func reach(m, t *Model, name string) error {
 	if t.Shapes[name] != nil {
 		return nil
 	}
@@ -54,7 +56,7 @@ func reach(m, t *c2j.Model, name string) error {
 		return fmt.Errorf("the model has no shape %s", name)
 	}
 	t.Shapes[name] = s
-	for _, r := range []*c2j.Ref{s.Member, s.Key, s.Value} {
+	for _, r := range []*Ref{s.Member, s.Key, s.Value} {
 		if r == nil {
 			continue
 		}
