@@ -30,17 +30,28 @@ type Metadata struct {
 	SigningName    string   `json:"signingName,omitempty"` // absent: EndpointPrefix
 	TargetPrefix   string   `json:"targetPrefix,omitempty"`
 	XMLNamespace   string   `json:"xmlNamespace,omitempty"`
+	// QueryCompatible is there for services that also show the error codes of their former query protocol.
+	QueryCompatible *struct{} `json:"awsQueryCompatible,omitempty"`
 }
 
 // Operation is one operation. A trimmed model keeps only HTTP (and AuthType) of operations that are not implemented.
 type Operation struct {
-	HTTP            HTTP    `json:"http"`
-	Input           *Ref    `json:"input,omitempty"`
-	Output          *Ref    `json:"output,omitempty"`
-	Errors          []Ref   `json:"errors,omitempty"`
-	AuthType        string  `json:"authtype,omitempty"` // "none": unsigned
-	Endpoint        *Prefix `json:"endpoint,omitempty"`
-	UnsignedPayload bool    `json:"unsignedPayload,omitempty"`
+	HTTP            HTTP      `json:"http"`
+	Input           *Ref      `json:"input,omitempty"`
+	Output          *Ref      `json:"output,omitempty"`
+	Errors          []Ref     `json:"errors,omitempty"`
+	AuthType        string    `json:"authtype,omitempty"` // "none": unsigned
+	Endpoint        *Prefix   `json:"endpoint,omitempty"`
+	UnsignedPayload bool      `json:"unsignedPayload,omitempty"`
+	Checksum        *Checksum `json:"httpChecksum,omitempty"`
+}
+
+// Checksum says which members of an operation steer the checksums of its bodies.
+type Checksum struct {
+	RequestAlgorithmMember      string   `json:"requestAlgorithmMember,omitempty"`
+	RequestChecksumRequired     bool     `json:"requestChecksumRequired,omitempty"`
+	RequestValidationModeMember string   `json:"requestValidationModeMember,omitempty"`
+	ResponseAlgorithms          []string `json:"responseAlgorithms,omitempty"`
 }
 
 // Prefix is the host prefix that clients glue onto the endpoint.
