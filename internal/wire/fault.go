@@ -92,11 +92,16 @@ func modelled(s *Schema, api APIError) *Fault {
 		return nil
 	}
 	typ := s.prepared().types[ref]
-	info := typ.Error
 	p, ok := typ.st.unbox(api)
-	if info == nil || !ok {
+	if typ.Error == nil || !ok {
 		return nil
 	}
+	return s.faultOf(typ, p)
+}
+
+// faultOf renders the error structure of type typ at p.
+func (s *Schema) faultOf(typ *typePlan, p unsafe.Pointer) *Fault {
+	info := typ.Error
 	f := &Fault{
 		Code: info.Code, Status: info.Status, Sender: info.Sender, QueryCode: info.QueryCode,
 		Prefix: s.ErrorPrefix, typ: typ, value: p,

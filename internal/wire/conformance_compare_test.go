@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+// This file compares: Go values with a suite's parameters, both as JSON trees; answers with a suite's answers.
+
+func readJSON(t *testing.T, path string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(v); err != nil {
+		t.Fatal(path, err)
+	}
+}
+
+func sameTree(t *testing.T, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("\ngot  %v\nwant %v", got, want)
+	}
+}
+
+func compareAnswer(t *testing.T, id ProtocolID, w *httptest.ResponseRecorder, c suiteCase) {
+	t.Helper()
+	if w.Code != c.Response.StatusCode {
+		t.Errorf("status %d, want %d", w.Code, c.Response.StatusCode)
+	}
+	for name, want := range c.Response.Headers {
+		got := strings.Join(headerFold(w.Header(), name), ",")
+		if got != want && !strings.EqualFold(name, "Content-Length") {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if c.Response.Body != nil {
+		compareBody(t, id, w.Body.Bytes(), *c.Response.Body)
+	}
+}
+
+func compareBody(t *testing.T, id ProtocolID, got []byte, text string) {
+	t.Helper()
+	want, err := bodyBytes(id, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form, ok := bodyForms[id]
+	switch {
+	case ok:
+		sameTree(t, form.tree(t, got), form.tree(t, want))
+	case strings.HasPrefix(strings.TrimSpace(text), "<"):
+		sameTree(t, canonicalXML(t, string(got)), canonicalXML(t, text))
+	case json.Valid(want) && json.Valid(got):
+		sameTree(t, parseJSON(t, got), parseJSON(t, want))
+	default:
+		sameTree(t, string(got), text)
+	}
+}
+
+func headerFold(h http.Header, name string) []string {
+	for k, v := range h {
+		if strings.EqualFold(k, name) {
+			return v
+		}
+	}
+	return nil
+}
+
+func parseJSON(t *testing.T, b []byte) any {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := v.(map[string]any); ok { // servers may write either form
+		if s, ok := m["__type"].(string); ok {
+			m["__type"] = s[strings.IndexByte(s, '#')+1:]
+		}
+	}
+	return plainNumbers(v)
+}
+
+// plainNumbers makes equal numbers of a JSON tree equal values: int64 for what is whole, float64 for the rest.
+func plainNumbers(v any) any {
+	switch x := v.(type) {
+	case map[string]any:
+		for k, e := range x {
+			x[k] = plainNumbers(e)
+		}
+	case []any:
+		for i, e := range x {
+			x[i] = plainNumbers(e)
+		}
+	case json.Number:
+		if n, err := x.Int64(); err == nil {
+			return n
+		}
+		f, _ := x.Float64()
+		return plainFloat(f)
+	}
+	return v
+}
+
+func plainFloat(f float64) any {
+	if n := int64(f); float64(n) == f && math.Abs(f) < 1<<53 {
+		return n
+	}
+	return f
+}
+
+// canonicalXML renders text with sorted children and trimmed text, without declaration, request id and xmlns of the root.
+func canonicalXML(t *testing.T, text string) string {
+	t.Helper()
+	type element struct {
+		name     string
+		attrs    []string
+		children []string
+		text     string
+	}
+	stack := []element{{}}
+	d := xml.NewDecoder(strings.NewReader(text))
+	for {
+		token, err := d.RawToken()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		switch x := token.(type) {
+		case xml.StartElement:
+			e := element{name: x.Name.Space + ":" + x.Name.Local}
+			for _, a := range x.Attr {
+				if len(stack) > 1 || a.Name.Local != "xmlns" {
+					e.attrs = append(e.attrs, fmt.Sprintf("%s:%s=%q", a.Name.Space, a.Name.Local, a.Value))
+				}
+			}
+			slices.Sort(e.attrs)
+			stack = append(stack, e)
+		case xml.EndElement:
+			e := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			slices.Sort(e.children)
+			if e.name == ":ResponseMetadata" || e.name == ":RequestId" {
+				continue
+			}
+			if len(e.children) > 0 {
+				e.text = strings.TrimSpace(e.text)
+			}
+			parent := &stack[len(stack)-1]
+			parent.children = append(parent.children, fmt.Sprintf("<%s%v>%q%v", e.name, e.attrs, e.text, e.children))
+		case xml.CharData:
+			stack[len(stack)-1].text += string(x)
+		}
+	}
+	return strings.Join(stack[0].children, "")
+}
+
+// tree turns a Go value into a JSON tree, absent members left out.
+func tree(t *testing.T, typ *typePlan, p unsafe.Pointer) any {
+	t.Helper()
+	switch typ.Kind {
+	case KindStruct, KindUnion:
+		m := map[string]any{}
+		for i := range typ.fields {
+			f := &typ.fields[i]
+			if f.typ.Kind == KindStream {
+				if r := *(*io.Reader)(unsafe.Add(p, f.Off)); r != nil {
+					b, _ := io.ReadAll(r)
+					if len(b) > 0 {
+						m[f.Name] = string(b)
+					}
+				}
+				continue
+			}
+			if v, ok := f.member(p, false); ok {
+				m[f.Name] = tree(t, f.typ, v)
+			}
+		}
+		return m
+	case KindList:
+		l := []any{}
+		for i := range typ.sl.length(p) {
+			l = append(l, tree(t, typ.elem, typ.sl.at(p, i)))
+		}
+		return l
+	case KindMap:
+		m := map[string]any{}
+		for _, k := range typ.mp.keys(p) {
+			v := typ.mp.scratch()
+			typ.mp.load(p, k, v)
+			m[k] = tree(t, typ.elem, v)
+		}
+		return m
+	case KindString:
+		return *(*string)(p)
+	case KindBlob:
+		return string(*(*[]byte)(p))
+	case KindBool:
+		return *(*bool)(p)
+	case KindTime:
+		return plainFloat(float64((*(*time.Time)(p)).UnixMilli()) / 1000)
+	case KindDocument:
+		return parseJSON(t, *(*[]byte)(p))
+	case KindInt32:
+		return int64(*(*int32)(p))
+	case KindInt64:
+		return *(*int64)(p)
+	default:
+		if f := typ.float(p); !math.IsNaN(f) && !math.IsInf(f, 0) {
+			if typ.Kind == KindFloat32 {
+				f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'g', -1, 32), 64)
+			}
+			return plainFloat(f)
+		}
+		return string(appendPlainFloat(nil, typ.float(p), 64))
+	}
+}
+
+// normal turns a suite's parameters into the form of tree.
+func normal(t *testing.T, typ *typePlan, v any) any {
+	t.Helper()
+	p := typ.st.alloc()
+	fill(t, typ, p, v)
+	return tree(t, typ, p)
+}
+
+// fill is the reverse of tree; null leaves the zero value.
+func fill(t *testing.T, typ *typePlan, p unsafe.Pointer, v any) {
+	t.Helper()
+	if v == nil {
+		return
+	}
+	switch typ.Kind {
+	case KindStruct, KindUnion:
+		m := v.(map[string]any)
+		for i := range typ.fields {
+			f := &typ.fields[i]
+			value, ok := m[f.Name]
+			switch {
+			case !ok || value == nil && f.typ.Kind != KindDocument:
+			case f.typ.Kind == KindStream:
+				text, _ := value.(string)
+				*(*io.ReadCloser)(unsafe.Add(p, f.Off)) = io.NopCloser(strings.NewReader(text))
+			default:
+				fill(t, f.typ, f.enter(p), value)
+			}
+		}
+	case KindList:
+		typ.sl.empty(p)
+		for _, e := range v.([]any) {
+			fill(t, typ.elem, typ.sl.extend(p), e)
+		}
+	case KindMap:
+		typ.mp.empty(p)
+		for k, e := range v.(map[string]any) {
+			if e == nil && !typ.Sparse {
+				continue
+			}
+			room := typ.mp.scratch()
+			fill(t, typ.elem, room, e)
+			typ.mp.store(p, k, room)
+		}
+	case KindBlob:
+		*(*[]byte)(p) = []byte(v.(string))
+	case KindTime:
+		seconds, _ := v.(json.Number).Float64()
+		*(*time.Time)(p) = time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+	case KindDocument:
+		*(*[]byte)(p), _ = json.Marshal(v)
+	default:
+		if err := setText(typ, p, fmt.Sprint(v), TimeDefault); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
