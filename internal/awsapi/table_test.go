@@ -224,10 +224,10 @@ func TestAllOperationsOfTheModelAreNamed(t *testing.T) {
 		_, text, _ := strings.Cut(string(b), "\n\"operations\": {\n")
 		text, _, _ = strings.Cut(text, "\n},\n\"shapes\"")
 		total := len(strings.Split(text, "\n"))
-		if got := len(c.schema.Operations) + len(c.schema.Missing); got != total {
+		if got := len(c.schema.Operations) + c.schema.Missing.Len(); got != total {
 			t.Errorf("%s: %d operations, the model has %d", name, got, total)
 		}
-		for _, m := range c.schema.Missing {
+		for m := range c.schema.Missing.All() {
 			if c.schema.Operation(m.Name) >= 0 {
 				t.Errorf("%s: %s is implemented and missing", name, m.Name)
 			}

@@ -30,6 +30,7 @@ type Authenticator interface {
 // Deps is what a Door needs.
 type Deps struct {
 	Services      []wire.Service
+	Known         []*wire.Schema // services of which nothing is implemented: the answer can name their operations
 	Gate          *Gate // shared with the in-process Caller
 	Guard         Guard
 	Authenticator Authenticator
@@ -47,7 +48,7 @@ type Door struct {
 var _ http.Handler = (*Door)(nil)
 
 // New returns a door; it starts nothing.
-func New(d Deps) *Door { return &Door{Deps: d, table: newTable(d.Services)} }
+func New(d Deps) *Door { return &Door{Deps: d, table: newTable(d.Services, d.Known)} }
 
 // call is one request on its way through the stages.
 type call struct {

@@ -113,8 +113,8 @@ func (t *table) choose(candidates []*service, r *http.Request, prefix, version s
 		switch {
 		case prefix != "" && s.Schema.TargetPrefix == prefix, version != "" && s.Schema.APIVersion == version:
 			return s
-		case prefix == "" && version == "" && s.rest != nil:
-			if _, _, ok := s.rest.find(r.Method, r.URL.EscapedPath(), r.URL.RawQuery); ok {
+		case prefix == "" && version == "":
+			if _, _, ok := s.findREST(r); ok {
 				return s
 			}
 		}
@@ -143,10 +143,10 @@ func (t *table) unsigned(r *http.Request, tg *target, version string) *service {
 		}
 	}
 	for _, s := range t.all {
-		if s.rest == nil || s.Schema.ID == "s3" { // S3's paths match everything
+		if s.known || s.Schema.ID == "s3" { // known ones are not worth their tries here; S3's paths match everything
 			continue
 		}
-		if _, _, ok := s.rest.find(r.Method, r.URL.EscapedPath(), r.URL.RawQuery); ok {
+		if _, _, ok := s.findREST(r); ok {
 			return s
 		}
 	}
@@ -162,7 +162,7 @@ func (t *table) unsigned(r *http.Request, tg *target, version string) *service {
 func (tg *target) resolve(r *http.Request, prefix string) {
 	s := tg.service
 	if isREST(tg.codec.ID()) {
-		v, labels, ok := s.rest.find(r.Method, r.URL.EscapedPath(), r.URL.RawQuery)
+		v, labels, ok := s.findREST(r)
 		if !ok {
 			tg.operation = ""
 			return

@@ -144,7 +144,7 @@ func TestRouteRequestsOfRealClients(t *testing.T) {
 	if len(heads) != len(want) {
 		t.Fatalf("%d heads, %d wanted routes", len(heads), len(want))
 	}
-	tb := newTable(testServices())
+	tb := newTable(testServices(), nil)
 	for i, h := range heads {
 		t.Run(fmt.Sprintf("%d %s %s", i, h.Client, h.Request[0]), func(t *testing.T) {
 			got, labels := routed(t, tb, h.request(t))
@@ -187,7 +187,7 @@ func TestRouteOtherRequests(t *testing.T) {
 		{"smithy CBOR", []string{"POST /service/GraniteServiceVersion20100801/operation/ListMetrics HTTP/1.1", "Host: h", "Smithy-Protocol: rpc-v2-cbor", signed("monitoring"), date}, "", "monitoring? ListMetrics smithy-rpc-v2-cbor"},
 		{"JSON for a query service", []string{"POST / HTTP/1.1", "Host: h", "X-Amz-Target: A.GetCallerIdentity", signed("sts"), date}, "{}", "sts ! query"},
 	}
-	tb := newTable(testServices())
+	tb := newTable(testServices(), nil)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if got, _ := routed(t, tb, head{Request: tt.request, Body: tt.body}.request(t)); got != tt.want {
@@ -249,7 +249,7 @@ func TestTrie(t *testing.T) {
 func FuzzRoute(f *testing.F) {
 	f.Add("GET", "/2015-03-31/functions/f", "Action=x", "a.b", "application/x-www-form-urlencoded", "Action=ListRoles", "127.0.0.1")
 	f.Add("POST", "/service/a/operation/b", "", "", "", "", "lambda.localhost")
-	tb := newTable(testServices())
+	tb := newTable(testServices(), nil)
 	f.Fuzz(func(t *testing.T, method, path, query, target, contentType, body, host string) {
 		r := &http.Request{Method: method, Host: host, Header: http.Header{}, URL: &url.URL{Path: path, RawQuery: query}}
 		if target != "" {

@@ -3,8 +3,10 @@
 package frontdoor
 
 import (
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gustcloud/gust/internal/wire"
 )
@@ -15,58 +17,86 @@ type table struct {
 	bySigning map[string][]*service
 	byHost    map[string]*service // endpoint prefix, the first label of a host name
 	byTarget  map[string]*service // prefix of X-Amz-Target, also the service name of smithy paths
-	all       []*service          // in registry order
+	all       []*service          // in registry order, then those that are only known
 }
 
-// service is a registered service, prepared for routing. Operations that the model has and Gust does not are routed too,
-// so that the answer can name them: in rest, values from len(Operations) on are indexes of Missing.
+// service is a registered or known service, prepared for routing. Operations that the model has and Gust does not are
+// routed too, so that the answer can name them: values of the trie from len(Operations) on are indexes of missing.
 type service struct {
 	wire.Service
 	codecs []wire.Protocol // in the model's order; protocols without codec are left out
-	rest   *trie           // nil for services without a REST protocol
+	isREST bool            // one of the codecs is REST
+	known  bool            // by name only: nothing of it is implemented
+
+	once    sync.Once
+	rest    trie // filled at the first use
+	missing []wire.Route
 }
 
-func newTable(services []wire.Service) *table {
+// newTable enters the services, then the known ones, which never take the place of a service.
+func newTable(services []wire.Service, known []*wire.Schema) *table {
 	t := &table{
 		byID: map[string]*service{}, bySigning: map[string][]*service{}, byHost: map[string]*service{},
 		byTarget: map[string]*service{},
 	}
 	for _, w := range services {
-		s := newService(w)
-		if len(s.codecs) == 0 {
-			continue // nothing here speaks its protocols: it is answered like a service that Gust does not have
-		}
-		t.all = append(t.all, s)
-		t.byID[w.Schema.ID] = s
-		t.bySigning[w.Schema.SigningName] = append(t.bySigning[w.Schema.SigningName], s)
-		t.byHost[w.Schema.EndpointPrefix] = s
-		if p := w.Schema.TargetPrefix; p != "" {
-			t.byTarget[p] = s
+		t.enter(newService(w, false))
+	}
+	for _, schema := range known {
+		if t.byID[schema.ID] == nil {
+			t.enter(newService(wire.Service{Schema: schema}, true))
 		}
 	}
 	return t
 }
 
-func newService(w wire.Service) *service {
-	s := &service{Service: w}
+func (t *table) enter(s *service) {
+	if len(s.codecs) == 0 {
+		return // nothing here speaks its protocols: it is answered like a service that Gust has never heard of
+	}
+	t.all = append(t.all, s)
+	t.byID[s.Schema.ID] = s
+	t.bySigning[s.Schema.SigningName] = append(t.bySigning[s.Schema.SigningName], s)
+	if t.byHost[s.Schema.EndpointPrefix] == nil {
+		t.byHost[s.Schema.EndpointPrefix] = s
+	}
+	if p := s.Schema.TargetPrefix; p != "" && t.byTarget[p] == nil {
+		t.byTarget[p] = s
+	}
+}
+
+func newService(w wire.Service, known bool) *service {
+	s := &service{Service: w, known: known}
 	for _, id := range w.Schema.Protocols {
 		codec := w.Schema.Protocol(id)
 		if codec == nil {
 			continue
 		}
 		s.codecs = append(s.codecs, codec)
-		if isREST(id) && s.rest == nil {
-			s.rest = &trie{}
-			for i := range w.Schema.Operations {
-				op := &w.Schema.Operations[i]
-				s.rest.add(op.Method, op.URI, i)
-			}
-			for i, m := range w.Schema.Missing {
-				s.rest.add(m.Method, m.URI, len(w.Schema.Operations)+i)
-			}
-		}
+		s.isREST = s.isREST || isREST(id)
 	}
 	return s
+}
+
+// findREST finds the operation of a REST request: a value for operationAt, and the labels of its path as sent.
+func (s *service) findREST(r *http.Request) (value int, labels []string, ok bool) {
+	if !s.isREST {
+		return 0, nil, false
+	}
+	s.once.Do(s.fill)
+	return s.rest.find(r.Method, r.URL.EscapedPath(), r.URL.RawQuery)
+}
+
+// fill makes the trie.
+func (s *service) fill() {
+	for i := range s.Schema.Operations {
+		op := &s.Schema.Operations[i]
+		s.rest.add(op.Method, op.URI, i)
+	}
+	s.missing = slices.Collect(s.Schema.Missing.All())
+	for i, m := range s.missing {
+		s.rest.add(m.Method, m.URI, len(s.Schema.Operations)+i)
+	}
 }
 
 // codec returns the codec of a request that looks like shape: the same protocol, else the service's REST protocol (a REST
@@ -98,10 +128,10 @@ func family(id wire.ProtocolID) wire.ProtocolID {
 	}
 }
 
-// operationAt returns the operation of value v of the trie: its index, or -1 with its name for one that is missing.
+// operationAt returns the operation of value v of findREST: its index, or -1 with its name for one that is missing.
 func (s *service) operationAt(v int) (op int, name string) {
 	if n := len(s.Schema.Operations); v >= n {
-		return -1, s.Schema.Missing[v-n].Name
+		return -1, s.missing[v-n].Name
 	}
 	return v, s.Schema.Operations[v].Name
 }

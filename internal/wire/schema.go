@@ -54,7 +54,7 @@ import "sync"
 //			{Name: "QueueDoesNotExist", Kind: wire.KindStruct, Go: wire.StructOf[QueueDoesNotExist]{}, Error: &wire.ErrorInfo{...}, Fields: ...},
 //		},
 //		Operations: []wire.Operation{{Name: "SendMessage", Method: "POST", URI: "/", Input: 2, Output: 9}},
-//		Missing: []wire.Route{{Name: "StartMessageMoveTask", Method: "POST", URI: "/"}},
+//		Missing: "StartMessageMoveTask\n",
 //	}
 
 // Ref is the index of a Type in its Schema's Types. 0 is none.
@@ -257,7 +257,7 @@ type Schema struct {
 
 	Types      []Type
 	Operations []Operation
-	Missing    []Route // operations of the model that are not implemented, sorted by name
+	Missing    Routes // operations of the model that are not implemented
 
 	once sync.Once
 	plan *plan
@@ -287,13 +287,5 @@ func (s *Schema) Operation(name string) int {
 
 // Has tells whether the model has an operation of that name, implemented or not.
 func (s *Schema) Has(name string) bool {
-	if s.Operation(name) >= 0 {
-		return true
-	}
-	for i := range s.Missing {
-		if s.Missing[i].Name == name {
-			return true
-		}
-	}
-	return false
+	return s.Operation(name) >= 0 || s.Missing.Has(name)
 }

@@ -180,7 +180,7 @@ var testSchema = Schema{
 		{Name: "Nothing", Method: "POST", URI: "/n", Input: tEmpty, Output: tEmpty, NoInput: true, NoOutput: true, Status: 204},
 		{Name: "Empty", Method: "POST", URI: "/e", Input: tEmpty, Output: tEmpty},
 	},
-	Missing: []Route{{Name: "Later", Method: "POST", URI: "/later"}},
+	Missing: "Later POST /later\n",
 }
 
 var everythingFields = []Field{

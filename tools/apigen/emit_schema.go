@@ -60,18 +60,32 @@ func emitSchema(s *service) ([]byte, error) {
 	for _, op := range s.ops {
 		s.operationEntry(&w, op)
 	}
-	w.f("},\nMissing: []wire.Route{\n")
+	w.f("},\n")
+	s.missing(&w)
+	w.f("}\n")
+	return s.file("", importsOf(w.String()), &w)
+}
+
+// missing prints the operations that are not implemented as wire.Routes.
+func (s *service) missing(w *writer) {
 	implemented := map[string]bool{}
 	for _, op := range s.ops {
 		implemented[op.name] = true
 	}
+	var text strings.Builder
 	for _, n := range s.model.OperationNames() {
-		if h := s.model.Operations[n].HTTP; !implemented[n] {
-			w.f("{Name: %q, Method: %q, URI: %q},\n", n, h.Method, h.RequestURI)
+		h := s.model.Operations[n].HTTP
+		switch {
+		case implemented[n]:
+		case h.Method == "POST" && h.RequestURI == "/":
+			fmt.Fprintf(&text, "%s\n", n)
+		default:
+			fmt.Fprintf(&text, "%s %s %s\n", n, h.Method, h.RequestURI)
 		}
 	}
-	w.f("},\n}\n")
-	return s.file("", importsOf(w.String()), &w)
+	if text.Len() > 0 {
+		w.f("Missing: `\n%s`,\n", text.String())
+	}
 }
 
 var protocolNames = map[string]string{

@@ -375,171 +375,171 @@ var schema = wire.Schema{
 		{Name: "UntagRole", Method: "POST", URI: "/", Input: refUntagRoleRequest, Output: refUntagRoleOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refConcurrentModificationException, refServiceFailureException}},
 		{Name: "UpdateAssumeRolePolicy", Method: "POST", URI: "/", Input: refUpdateAssumeRolePolicyRequest, Output: refUpdateAssumeRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refMalformedPolicyDocumentException, refLimitExceededException, refUnmodifiableEntityException, refServiceFailureException}},
 	},
-	Missing: []wire.Route{
-		{Name: "AcceptDelegationRequest", Method: "POST", URI: "/"},
-		{Name: "AcquireRole", Method: "POST", URI: "/"},
-		{Name: "AddClientIDToOpenIDConnectProvider", Method: "POST", URI: "/"},
-		{Name: "AddRoleToInstanceProfile", Method: "POST", URI: "/"},
-		{Name: "AddUserToGroup", Method: "POST", URI: "/"},
-		{Name: "AssociateDelegationRequest", Method: "POST", URI: "/"},
-		{Name: "AttachGroupPolicy", Method: "POST", URI: "/"},
-		{Name: "AttachUserPolicy", Method: "POST", URI: "/"},
-		{Name: "ChangePassword", Method: "POST", URI: "/"},
-		{Name: "CreateAccessKey", Method: "POST", URI: "/"},
-		{Name: "CreateAccountAlias", Method: "POST", URI: "/"},
-		{Name: "CreateDelegationRequest", Method: "POST", URI: "/"},
-		{Name: "CreateGroup", Method: "POST", URI: "/"},
-		{Name: "CreateInstanceProfile", Method: "POST", URI: "/"},
-		{Name: "CreateLoginProfile", Method: "POST", URI: "/"},
-		{Name: "CreateOpenIDConnectProvider", Method: "POST", URI: "/"},
-		{Name: "CreatePolicy", Method: "POST", URI: "/"},
-		{Name: "CreatePolicyVersion", Method: "POST", URI: "/"},
-		{Name: "CreateSAMLProvider", Method: "POST", URI: "/"},
-		{Name: "CreateServiceLinkedRole", Method: "POST", URI: "/"},
-		{Name: "CreateServiceSpecificCredential", Method: "POST", URI: "/"},
-		{Name: "CreateUser", Method: "POST", URI: "/"},
-		{Name: "CreateVirtualMFADevice", Method: "POST", URI: "/"},
-		{Name: "DeactivateMFADevice", Method: "POST", URI: "/"},
-		{Name: "DeleteAccessKey", Method: "POST", URI: "/"},
-		{Name: "DeleteAccountAlias", Method: "POST", URI: "/"},
-		{Name: "DeleteAccountPasswordPolicy", Method: "POST", URI: "/"},
-		{Name: "DeleteGroup", Method: "POST", URI: "/"},
-		{Name: "DeleteGroupPolicy", Method: "POST", URI: "/"},
-		{Name: "DeleteInstanceProfile", Method: "POST", URI: "/"},
-		{Name: "DeleteLoginProfile", Method: "POST", URI: "/"},
-		{Name: "DeleteOpenIDConnectProvider", Method: "POST", URI: "/"},
-		{Name: "DeletePolicy", Method: "POST", URI: "/"},
-		{Name: "DeletePolicyVersion", Method: "POST", URI: "/"},
-		{Name: "DeleteRolePermissionsBoundary", Method: "POST", URI: "/"},
-		{Name: "DeleteSAMLProvider", Method: "POST", URI: "/"},
-		{Name: "DeleteSSHPublicKey", Method: "POST", URI: "/"},
-		{Name: "DeleteServerCertificate", Method: "POST", URI: "/"},
-		{Name: "DeleteServiceLinkedRole", Method: "POST", URI: "/"},
-		{Name: "DeleteServiceSpecificCredential", Method: "POST", URI: "/"},
-		{Name: "DeleteSigningCertificate", Method: "POST", URI: "/"},
-		{Name: "DeleteUser", Method: "POST", URI: "/"},
-		{Name: "DeleteUserPermissionsBoundary", Method: "POST", URI: "/"},
-		{Name: "DeleteUserPolicy", Method: "POST", URI: "/"},
-		{Name: "DeleteVirtualMFADevice", Method: "POST", URI: "/"},
-		{Name: "DetachGroupPolicy", Method: "POST", URI: "/"},
-		{Name: "DetachUserPolicy", Method: "POST", URI: "/"},
-		{Name: "DisableOrganizationsRootCredentialsManagement", Method: "POST", URI: "/"},
-		{Name: "DisableOrganizationsRootSessions", Method: "POST", URI: "/"},
-		{Name: "DisableOutboundWebIdentityFederation", Method: "POST", URI: "/"},
-		{Name: "EnableMFADevice", Method: "POST", URI: "/"},
-		{Name: "EnableOrganizationsRootCredentialsManagement", Method: "POST", URI: "/"},
-		{Name: "EnableOrganizationsRootSessions", Method: "POST", URI: "/"},
-		{Name: "EnableOutboundWebIdentityFederation", Method: "POST", URI: "/"},
-		{Name: "GenerateCredentialReport", Method: "POST", URI: "/"},
-		{Name: "GenerateOrganizationsAccessReport", Method: "POST", URI: "/"},
-		{Name: "GenerateServiceLastAccessedDetails", Method: "POST", URI: "/"},
-		{Name: "GetAccessKeyLastUsed", Method: "POST", URI: "/"},
-		{Name: "GetAccountAuthorizationDetails", Method: "POST", URI: "/"},
-		{Name: "GetAccountPasswordPolicy", Method: "POST", URI: "/"},
-		{Name: "GetAccountProperties", Method: "POST", URI: "/"},
-		{Name: "GetAccountSummary", Method: "POST", URI: "/"},
-		{Name: "GetContextKeysForCustomPolicy", Method: "POST", URI: "/"},
-		{Name: "GetContextKeysForPrincipalPolicy", Method: "POST", URI: "/"},
-		{Name: "GetCredentialReport", Method: "POST", URI: "/"},
-		{Name: "GetDelegationRequest", Method: "POST", URI: "/"},
-		{Name: "GetGroup", Method: "POST", URI: "/"},
-		{Name: "GetGroupPolicy", Method: "POST", URI: "/"},
-		{Name: "GetHumanReadableSummary", Method: "POST", URI: "/"},
-		{Name: "GetInstanceProfile", Method: "POST", URI: "/"},
-		{Name: "GetLoginProfile", Method: "POST", URI: "/"},
-		{Name: "GetMFADevice", Method: "POST", URI: "/"},
-		{Name: "GetOpenIDConnectProvider", Method: "POST", URI: "/"},
-		{Name: "GetOrganizationsAccessReport", Method: "POST", URI: "/"},
-		{Name: "GetOutboundWebIdentityFederationInfo", Method: "POST", URI: "/"},
-		{Name: "GetPolicy", Method: "POST", URI: "/"},
-		{Name: "GetPolicyVersion", Method: "POST", URI: "/"},
-		{Name: "GetRoleTemplateVersion", Method: "POST", URI: "/"},
-		{Name: "GetSAMLProvider", Method: "POST", URI: "/"},
-		{Name: "GetSSHPublicKey", Method: "POST", URI: "/"},
-		{Name: "GetServerCertificate", Method: "POST", URI: "/"},
-		{Name: "GetServiceLastAccessedDetails", Method: "POST", URI: "/"},
-		{Name: "GetServiceLastAccessedDetailsWithEntities", Method: "POST", URI: "/"},
-		{Name: "GetServiceLinkedRoleDeletionStatus", Method: "POST", URI: "/"},
-		{Name: "GetUser", Method: "POST", URI: "/"},
-		{Name: "GetUserPolicy", Method: "POST", URI: "/"},
-		{Name: "ListAccessKeys", Method: "POST", URI: "/"},
-		{Name: "ListAccountAliases", Method: "POST", URI: "/"},
-		{Name: "ListAttachedGroupPolicies", Method: "POST", URI: "/"},
-		{Name: "ListAttachedUserPolicies", Method: "POST", URI: "/"},
-		{Name: "ListDelegationRequests", Method: "POST", URI: "/"},
-		{Name: "ListEntitiesForPolicy", Method: "POST", URI: "/"},
-		{Name: "ListGroupPolicies", Method: "POST", URI: "/"},
-		{Name: "ListGroups", Method: "POST", URI: "/"},
-		{Name: "ListGroupsForUser", Method: "POST", URI: "/"},
-		{Name: "ListInstanceProfileTags", Method: "POST", URI: "/"},
-		{Name: "ListInstanceProfiles", Method: "POST", URI: "/"},
-		{Name: "ListMFADeviceTags", Method: "POST", URI: "/"},
-		{Name: "ListMFADevices", Method: "POST", URI: "/"},
-		{Name: "ListOpenIDConnectProviderTags", Method: "POST", URI: "/"},
-		{Name: "ListOpenIDConnectProviders", Method: "POST", URI: "/"},
-		{Name: "ListOrganizationsFeatures", Method: "POST", URI: "/"},
-		{Name: "ListPolicies", Method: "POST", URI: "/"},
-		{Name: "ListPoliciesGrantingServiceAccess", Method: "POST", URI: "/"},
-		{Name: "ListPolicyTags", Method: "POST", URI: "/"},
-		{Name: "ListPolicyVersions", Method: "POST", URI: "/"},
-		{Name: "ListSAMLProviderTags", Method: "POST", URI: "/"},
-		{Name: "ListSAMLProviders", Method: "POST", URI: "/"},
-		{Name: "ListSSHPublicKeys", Method: "POST", URI: "/"},
-		{Name: "ListServerCertificateTags", Method: "POST", URI: "/"},
-		{Name: "ListServerCertificates", Method: "POST", URI: "/"},
-		{Name: "ListServiceSpecificCredentials", Method: "POST", URI: "/"},
-		{Name: "ListSigningCertificates", Method: "POST", URI: "/"},
-		{Name: "ListUserPolicies", Method: "POST", URI: "/"},
-		{Name: "ListUserTags", Method: "POST", URI: "/"},
-		{Name: "ListUsers", Method: "POST", URI: "/"},
-		{Name: "ListVirtualMFADevices", Method: "POST", URI: "/"},
-		{Name: "PutAccountProperties", Method: "POST", URI: "/"},
-		{Name: "PutGroupPolicy", Method: "POST", URI: "/"},
-		{Name: "PutRolePermissionsBoundary", Method: "POST", URI: "/"},
-		{Name: "PutUserPermissionsBoundary", Method: "POST", URI: "/"},
-		{Name: "PutUserPolicy", Method: "POST", URI: "/"},
-		{Name: "RejectDelegationRequest", Method: "POST", URI: "/"},
-		{Name: "RemoveClientIDFromOpenIDConnectProvider", Method: "POST", URI: "/"},
-		{Name: "RemoveRoleFromInstanceProfile", Method: "POST", URI: "/"},
-		{Name: "RemoveUserFromGroup", Method: "POST", URI: "/"},
-		{Name: "ResetServiceSpecificCredential", Method: "POST", URI: "/"},
-		{Name: "ResyncMFADevice", Method: "POST", URI: "/"},
-		{Name: "SendDelegationToken", Method: "POST", URI: "/"},
-		{Name: "SetDefaultPolicyVersion", Method: "POST", URI: "/"},
-		{Name: "SetSecurityTokenServicePreferences", Method: "POST", URI: "/"},
-		{Name: "SimulateCustomPolicy", Method: "POST", URI: "/"},
-		{Name: "SimulatePrincipalPolicy", Method: "POST", URI: "/"},
-		{Name: "TagInstanceProfile", Method: "POST", URI: "/"},
-		{Name: "TagMFADevice", Method: "POST", URI: "/"},
-		{Name: "TagOpenIDConnectProvider", Method: "POST", URI: "/"},
-		{Name: "TagPolicy", Method: "POST", URI: "/"},
-		{Name: "TagSAMLProvider", Method: "POST", URI: "/"},
-		{Name: "TagServerCertificate", Method: "POST", URI: "/"},
-		{Name: "TagUser", Method: "POST", URI: "/"},
-		{Name: "UntagInstanceProfile", Method: "POST", URI: "/"},
-		{Name: "UntagMFADevice", Method: "POST", URI: "/"},
-		{Name: "UntagOpenIDConnectProvider", Method: "POST", URI: "/"},
-		{Name: "UntagPolicy", Method: "POST", URI: "/"},
-		{Name: "UntagSAMLProvider", Method: "POST", URI: "/"},
-		{Name: "UntagServerCertificate", Method: "POST", URI: "/"},
-		{Name: "UntagUser", Method: "POST", URI: "/"},
-		{Name: "UpdateAccessKey", Method: "POST", URI: "/"},
-		{Name: "UpdateAccountPasswordPolicy", Method: "POST", URI: "/"},
-		{Name: "UpdateDelegationRequest", Method: "POST", URI: "/"},
-		{Name: "UpdateGroup", Method: "POST", URI: "/"},
-		{Name: "UpdateLoginProfile", Method: "POST", URI: "/"},
-		{Name: "UpdateOpenIDConnectProvider", Method: "POST", URI: "/"},
-		{Name: "UpdateOpenIDConnectProviderThumbprint", Method: "POST", URI: "/"},
-		{Name: "UpdateRole", Method: "POST", URI: "/"},
-		{Name: "UpdateRoleDescription", Method: "POST", URI: "/"},
-		{Name: "UpdateSAMLProvider", Method: "POST", URI: "/"},
-		{Name: "UpdateSSHPublicKey", Method: "POST", URI: "/"},
-		{Name: "UpdateServerCertificate", Method: "POST", URI: "/"},
-		{Name: "UpdateServiceSpecificCredential", Method: "POST", URI: "/"},
-		{Name: "UpdateSigningCertificate", Method: "POST", URI: "/"},
-		{Name: "UpdateUser", Method: "POST", URI: "/"},
-		{Name: "UploadSSHPublicKey", Method: "POST", URI: "/"},
-		{Name: "UploadServerCertificate", Method: "POST", URI: "/"},
-		{Name: "UploadSigningCertificate", Method: "POST", URI: "/"},
-	},
+	Missing: `
+AcceptDelegationRequest
+AcquireRole
+AddClientIDToOpenIDConnectProvider
+AddRoleToInstanceProfile
+AddUserToGroup
+AssociateDelegationRequest
+AttachGroupPolicy
+AttachUserPolicy
+ChangePassword
+CreateAccessKey
+CreateAccountAlias
+CreateDelegationRequest
+CreateGroup
+CreateInstanceProfile
+CreateLoginProfile
+CreateOpenIDConnectProvider
+CreatePolicy
+CreatePolicyVersion
+CreateSAMLProvider
+CreateServiceLinkedRole
+CreateServiceSpecificCredential
+CreateUser
+CreateVirtualMFADevice
+DeactivateMFADevice
+DeleteAccessKey
+DeleteAccountAlias
+DeleteAccountPasswordPolicy
+DeleteGroup
+DeleteGroupPolicy
+DeleteInstanceProfile
+DeleteLoginProfile
+DeleteOpenIDConnectProvider
+DeletePolicy
+DeletePolicyVersion
+DeleteRolePermissionsBoundary
+DeleteSAMLProvider
+DeleteSSHPublicKey
+DeleteServerCertificate
+DeleteServiceLinkedRole
+DeleteServiceSpecificCredential
+DeleteSigningCertificate
+DeleteUser
+DeleteUserPermissionsBoundary
+DeleteUserPolicy
+DeleteVirtualMFADevice
+DetachGroupPolicy
+DetachUserPolicy
+DisableOrganizationsRootCredentialsManagement
+DisableOrganizationsRootSessions
+DisableOutboundWebIdentityFederation
+EnableMFADevice
+EnableOrganizationsRootCredentialsManagement
+EnableOrganizationsRootSessions
+EnableOutboundWebIdentityFederation
+GenerateCredentialReport
+GenerateOrganizationsAccessReport
+GenerateServiceLastAccessedDetails
+GetAccessKeyLastUsed
+GetAccountAuthorizationDetails
+GetAccountPasswordPolicy
+GetAccountProperties
+GetAccountSummary
+GetContextKeysForCustomPolicy
+GetContextKeysForPrincipalPolicy
+GetCredentialReport
+GetDelegationRequest
+GetGroup
+GetGroupPolicy
+GetHumanReadableSummary
+GetInstanceProfile
+GetLoginProfile
+GetMFADevice
+GetOpenIDConnectProvider
+GetOrganizationsAccessReport
+GetOutboundWebIdentityFederationInfo
+GetPolicy
+GetPolicyVersion
+GetRoleTemplateVersion
+GetSAMLProvider
+GetSSHPublicKey
+GetServerCertificate
+GetServiceLastAccessedDetails
+GetServiceLastAccessedDetailsWithEntities
+GetServiceLinkedRoleDeletionStatus
+GetUser
+GetUserPolicy
+ListAccessKeys
+ListAccountAliases
+ListAttachedGroupPolicies
+ListAttachedUserPolicies
+ListDelegationRequests
+ListEntitiesForPolicy
+ListGroupPolicies
+ListGroups
+ListGroupsForUser
+ListInstanceProfileTags
+ListInstanceProfiles
+ListMFADeviceTags
+ListMFADevices
+ListOpenIDConnectProviderTags
+ListOpenIDConnectProviders
+ListOrganizationsFeatures
+ListPolicies
+ListPoliciesGrantingServiceAccess
+ListPolicyTags
+ListPolicyVersions
+ListSAMLProviderTags
+ListSAMLProviders
+ListSSHPublicKeys
+ListServerCertificateTags
+ListServerCertificates
+ListServiceSpecificCredentials
+ListSigningCertificates
+ListUserPolicies
+ListUserTags
+ListUsers
+ListVirtualMFADevices
+PutAccountProperties
+PutGroupPolicy
+PutRolePermissionsBoundary
+PutUserPermissionsBoundary
+PutUserPolicy
+RejectDelegationRequest
+RemoveClientIDFromOpenIDConnectProvider
+RemoveRoleFromInstanceProfile
+RemoveUserFromGroup
+ResetServiceSpecificCredential
+ResyncMFADevice
+SendDelegationToken
+SetDefaultPolicyVersion
+SetSecurityTokenServicePreferences
+SimulateCustomPolicy
+SimulatePrincipalPolicy
+TagInstanceProfile
+TagMFADevice
+TagOpenIDConnectProvider
+TagPolicy
+TagSAMLProvider
+TagServerCertificate
+TagUser
+UntagInstanceProfile
+UntagMFADevice
+UntagOpenIDConnectProvider
+UntagPolicy
+UntagSAMLProvider
+UntagServerCertificate
+UntagUser
+UpdateAccessKey
+UpdateAccountPasswordPolicy
+UpdateDelegationRequest
+UpdateGroup
+UpdateLoginProfile
+UpdateOpenIDConnectProvider
+UpdateOpenIDConnectProviderThumbprint
+UpdateRole
+UpdateRoleDescription
+UpdateSAMLProvider
+UpdateSSHPublicKey
+UpdateServerCertificate
+UpdateServiceSpecificCredential
+UpdateSigningCertificate
+UpdateUser
+UploadSSHPublicKey
+UploadServerCertificate
+UploadSigningCertificate
+`,
 }

@@ -939,81 +939,81 @@ var schema = wire.Schema{
 		{Name: "UpdateFunctionCode", Method: "PUT", URI: "/2015-03-31/functions/{FunctionName}/code", Input: refUpdateFunctionCodeRequest, Output: refFunctionConfiguration, MaxBody: 70167211, Errors: []wire.Ref{refInvalidParameterValueException, refResourceConflictException, refServiceException, refTooManyRequestsException, refInvalidCodeSignatureException, refResourceNotFoundException, refCodeVerificationFailedException, refCodeSigningConfigNotFoundException, refCodeStorageExceededException, refPreconditionFailedException}},
 		{Name: "UpdateFunctionConfiguration", Method: "PUT", URI: "/2015-03-31/functions/{FunctionName}/configuration", Input: refUpdateFunctionConfigurationRequest, Output: refFunctionConfiguration, Errors: []wire.Ref{refInvalidParameterValueException, refResourceConflictException, refServiceException, refTooManyRequestsException, refInvalidCodeSignatureException, refResourceNotFoundException, refCodeVerificationFailedException, refCodeSigningConfigNotFoundException, refPreconditionFailedException}},
 	},
-	Missing: []wire.Route{
-		{Name: "AddLayerVersionPermission", Method: "POST", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy"},
-		{Name: "AddPermission", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/policy"},
-		{Name: "CheckpointDurableExecution", Method: "POST", URI: "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint"},
-		{Name: "CreateAlias", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/aliases"},
-		{Name: "CreateCapacityProvider", Method: "POST", URI: "/2025-11-30/capacity-providers"},
-		{Name: "CreateCodeSigningConfig", Method: "POST", URI: "/2020-04-22/code-signing-configs"},
-		{Name: "CreateEventSourceMapping", Method: "POST", URI: "/2015-03-31/event-source-mappings"},
-		{Name: "CreateFunctionUrlConfig", Method: "POST", URI: "/2021-10-31/functions/{FunctionName}/url"},
-		{Name: "DeleteAlias", Method: "DELETE", URI: "/2015-03-31/functions/{FunctionName}/aliases/{Name}"},
-		{Name: "DeleteCapacityProvider", Method: "DELETE", URI: "/2025-11-30/capacity-providers/{CapacityProviderName}"},
-		{Name: "DeleteCodeSigningConfig", Method: "DELETE", URI: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}"},
-		{Name: "DeleteDurableExecution", Method: "DELETE", URI: "/2025-12-01/durable-executions/{DurableExecutionArn}"},
-		{Name: "DeleteEventSourceMapping", Method: "DELETE", URI: "/2015-03-31/event-source-mappings/{UUID}"},
-		{Name: "DeleteFunctionCodeSigningConfig", Method: "DELETE", URI: "/2020-06-30/functions/{FunctionName}/code-signing-config"},
-		{Name: "DeleteFunctionConcurrency", Method: "DELETE", URI: "/2017-10-31/functions/{FunctionName}/concurrency"},
-		{Name: "DeleteFunctionEventInvokeConfig", Method: "DELETE", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config"},
-		{Name: "DeleteFunctionUrlConfig", Method: "DELETE", URI: "/2021-10-31/functions/{FunctionName}/url"},
-		{Name: "DeleteLayerVersion", Method: "DELETE", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}"},
-		{Name: "DeleteProvisionedConcurrencyConfig", Method: "DELETE", URI: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency"},
-		{Name: "DeleteResourcePolicy", Method: "DELETE", URI: "/2026-07-09/resource-policy/{ResourceArn}"},
-		{Name: "GetAlias", Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/aliases/{Name}"},
-		{Name: "GetCapacityProvider", Method: "GET", URI: "/2025-11-30/capacity-providers/{CapacityProviderName}"},
-		{Name: "GetCodeSigningConfig", Method: "GET", URI: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}"},
-		{Name: "GetDurableExecution", Method: "GET", URI: "/2025-12-01/durable-executions/{DurableExecutionArn}"},
-		{Name: "GetDurableExecutionHistory", Method: "GET", URI: "/2025-12-01/durable-executions/{DurableExecutionArn}/history"},
-		{Name: "GetDurableExecutionState", Method: "GET", URI: "/2025-12-01/durable-executions/{DurableExecutionArn}/state"},
-		{Name: "GetEventSourceMapping", Method: "GET", URI: "/2015-03-31/event-source-mappings/{UUID}"},
-		{Name: "GetFunctionEventInvokeConfig", Method: "GET", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config"},
-		{Name: "GetFunctionRecursionConfig", Method: "GET", URI: "/2024-08-31/functions/{FunctionName}/recursion-config"},
-		{Name: "GetFunctionScalingConfig", Method: "GET", URI: "/2025-11-30/functions/{FunctionName}/function-scaling-config"},
-		{Name: "GetFunctionUrlConfig", Method: "GET", URI: "/2021-10-31/functions/{FunctionName}/url"},
-		{Name: "GetLayerVersion", Method: "GET", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}"},
-		{Name: "GetLayerVersionByArn", Method: "GET", URI: "/2018-10-31/layers?find=LayerVersion"},
-		{Name: "GetLayerVersionPolicy", Method: "GET", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy"},
-		{Name: "GetPolicy", Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/policy"},
-		{Name: "GetProvisionedConcurrencyConfig", Method: "GET", URI: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency"},
-		{Name: "GetResourcePolicy", Method: "GET", URI: "/2026-07-09/resource-policy/{ResourceArn}"},
-		{Name: "InvokeAsync", Method: "POST", URI: "/2014-11-13/functions/{FunctionName}/invoke-async"},
-		{Name: "InvokeWithResponseStream", Method: "POST", URI: "/2021-11-15/functions/{FunctionName}/response-streaming-invocations"},
-		{Name: "ListAliases", Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/aliases"},
-		{Name: "ListCapacityProviders", Method: "GET", URI: "/2025-11-30/capacity-providers"},
-		{Name: "ListCodeSigningConfigs", Method: "GET", URI: "/2020-04-22/code-signing-configs"},
-		{Name: "ListDurableExecutionsByFunction", Method: "GET", URI: "/2025-12-01/functions/{FunctionName}/durable-executions"},
-		{Name: "ListEventSourceMappings", Method: "GET", URI: "/2015-03-31/event-source-mappings"},
-		{Name: "ListFunctionEventInvokeConfigs", Method: "GET", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config/list"},
-		{Name: "ListFunctionUrlConfigs", Method: "GET", URI: "/2021-10-31/functions/{FunctionName}/urls"},
-		{Name: "ListFunctionVersionsByCapacityProvider", Method: "GET", URI: "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions"},
-		{Name: "ListFunctionsByCodeSigningConfig", Method: "GET", URI: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions"},
-		{Name: "ListLayerVersions", Method: "GET", URI: "/2018-10-31/layers/{LayerName}/versions"},
-		{Name: "ListLayers", Method: "GET", URI: "/2018-10-31/layers"},
-		{Name: "ListProvisionedConcurrencyConfigs", Method: "GET", URI: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL"},
-		{Name: "PauseDurableExecution", Method: "POST", URI: "/2025-12-01/durable-executions/{DurableExecutionArn}/pause"},
-		{Name: "PublishLayerVersion", Method: "POST", URI: "/2018-10-31/layers/{LayerName}/versions"},
-		{Name: "PublishVersion", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/versions"},
-		{Name: "PutFunctionCodeSigningConfig", Method: "PUT", URI: "/2020-06-30/functions/{FunctionName}/code-signing-config"},
-		{Name: "PutFunctionConcurrency", Method: "PUT", URI: "/2017-10-31/functions/{FunctionName}/concurrency"},
-		{Name: "PutFunctionEventInvokeConfig", Method: "PUT", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config"},
-		{Name: "PutFunctionRecursionConfig", Method: "PUT", URI: "/2024-08-31/functions/{FunctionName}/recursion-config"},
-		{Name: "PutFunctionScalingConfig", Method: "PUT", URI: "/2025-11-30/functions/{FunctionName}/function-scaling-config"},
-		{Name: "PutProvisionedConcurrencyConfig", Method: "PUT", URI: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency"},
-		{Name: "PutResourcePolicy", Method: "PUT", URI: "/2026-07-09/resource-policy/{ResourceArn}"},
-		{Name: "PutRuntimeManagementConfig", Method: "PUT", URI: "/2021-07-20/functions/{FunctionName}/runtime-management-config"},
-		{Name: "RemoveLayerVersionPermission", Method: "DELETE", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}"},
-		{Name: "RemovePermission", Method: "DELETE", URI: "/2015-03-31/functions/{FunctionName}/policy/{StatementId}"},
-		{Name: "ResumeDurableExecution", Method: "POST", URI: "/2025-12-01/durable-executions/{DurableExecutionArn}/resume"},
-		{Name: "SendDurableExecutionCallbackFailure", Method: "POST", URI: "/2025-12-01/durable-execution-callbacks/{CallbackId}/fail"},
-		{Name: "SendDurableExecutionCallbackHeartbeat", Method: "POST", URI: "/2025-12-01/durable-execution-callbacks/{CallbackId}/heartbeat"},
-		{Name: "SendDurableExecutionCallbackSuccess", Method: "POST", URI: "/2025-12-01/durable-execution-callbacks/{CallbackId}/succeed"},
-		{Name: "StopDurableExecution", Method: "POST", URI: "/2025-12-01/durable-executions/{DurableExecutionArn}/stop"},
-		{Name: "UpdateAlias", Method: "PUT", URI: "/2015-03-31/functions/{FunctionName}/aliases/{Name}"},
-		{Name: "UpdateCapacityProvider", Method: "PUT", URI: "/2025-11-30/capacity-providers/{CapacityProviderName}"},
-		{Name: "UpdateCodeSigningConfig", Method: "PUT", URI: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}"},
-		{Name: "UpdateEventSourceMapping", Method: "PUT", URI: "/2015-03-31/event-source-mappings/{UUID}"},
-		{Name: "UpdateFunctionEventInvokeConfig", Method: "POST", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config"},
-		{Name: "UpdateFunctionUrlConfig", Method: "PUT", URI: "/2021-10-31/functions/{FunctionName}/url"},
-	},
+	Missing: `
+AddLayerVersionPermission POST /2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy
+AddPermission POST /2015-03-31/functions/{FunctionName}/policy
+CheckpointDurableExecution POST /2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint
+CreateAlias POST /2015-03-31/functions/{FunctionName}/aliases
+CreateCapacityProvider POST /2025-11-30/capacity-providers
+CreateCodeSigningConfig POST /2020-04-22/code-signing-configs
+CreateEventSourceMapping POST /2015-03-31/event-source-mappings
+CreateFunctionUrlConfig POST /2021-10-31/functions/{FunctionName}/url
+DeleteAlias DELETE /2015-03-31/functions/{FunctionName}/aliases/{Name}
+DeleteCapacityProvider DELETE /2025-11-30/capacity-providers/{CapacityProviderName}
+DeleteCodeSigningConfig DELETE /2020-04-22/code-signing-configs/{CodeSigningConfigArn}
+DeleteDurableExecution DELETE /2025-12-01/durable-executions/{DurableExecutionArn}
+DeleteEventSourceMapping DELETE /2015-03-31/event-source-mappings/{UUID}
+DeleteFunctionCodeSigningConfig DELETE /2020-06-30/functions/{FunctionName}/code-signing-config
+DeleteFunctionConcurrency DELETE /2017-10-31/functions/{FunctionName}/concurrency
+DeleteFunctionEventInvokeConfig DELETE /2019-09-25/functions/{FunctionName}/event-invoke-config
+DeleteFunctionUrlConfig DELETE /2021-10-31/functions/{FunctionName}/url
+DeleteLayerVersion DELETE /2018-10-31/layers/{LayerName}/versions/{VersionNumber}
+DeleteProvisionedConcurrencyConfig DELETE /2019-09-30/functions/{FunctionName}/provisioned-concurrency
+DeleteResourcePolicy DELETE /2026-07-09/resource-policy/{ResourceArn}
+GetAlias GET /2015-03-31/functions/{FunctionName}/aliases/{Name}
+GetCapacityProvider GET /2025-11-30/capacity-providers/{CapacityProviderName}
+GetCodeSigningConfig GET /2020-04-22/code-signing-configs/{CodeSigningConfigArn}
+GetDurableExecution GET /2025-12-01/durable-executions/{DurableExecutionArn}
+GetDurableExecutionHistory GET /2025-12-01/durable-executions/{DurableExecutionArn}/history
+GetDurableExecutionState GET /2025-12-01/durable-executions/{DurableExecutionArn}/state
+GetEventSourceMapping GET /2015-03-31/event-source-mappings/{UUID}
+GetFunctionEventInvokeConfig GET /2019-09-25/functions/{FunctionName}/event-invoke-config
+GetFunctionRecursionConfig GET /2024-08-31/functions/{FunctionName}/recursion-config
+GetFunctionScalingConfig GET /2025-11-30/functions/{FunctionName}/function-scaling-config
+GetFunctionUrlConfig GET /2021-10-31/functions/{FunctionName}/url
+GetLayerVersion GET /2018-10-31/layers/{LayerName}/versions/{VersionNumber}
+GetLayerVersionByArn GET /2018-10-31/layers?find=LayerVersion
+GetLayerVersionPolicy GET /2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy
+GetPolicy GET /2015-03-31/functions/{FunctionName}/policy
+GetProvisionedConcurrencyConfig GET /2019-09-30/functions/{FunctionName}/provisioned-concurrency
+GetResourcePolicy GET /2026-07-09/resource-policy/{ResourceArn}
+InvokeAsync POST /2014-11-13/functions/{FunctionName}/invoke-async
+InvokeWithResponseStream POST /2021-11-15/functions/{FunctionName}/response-streaming-invocations
+ListAliases GET /2015-03-31/functions/{FunctionName}/aliases
+ListCapacityProviders GET /2025-11-30/capacity-providers
+ListCodeSigningConfigs GET /2020-04-22/code-signing-configs
+ListDurableExecutionsByFunction GET /2025-12-01/functions/{FunctionName}/durable-executions
+ListEventSourceMappings GET /2015-03-31/event-source-mappings
+ListFunctionEventInvokeConfigs GET /2019-09-25/functions/{FunctionName}/event-invoke-config/list
+ListFunctionUrlConfigs GET /2021-10-31/functions/{FunctionName}/urls
+ListFunctionVersionsByCapacityProvider GET /2025-11-30/capacity-providers/{CapacityProviderName}/function-versions
+ListFunctionsByCodeSigningConfig GET /2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions
+ListLayerVersions GET /2018-10-31/layers/{LayerName}/versions
+ListLayers GET /2018-10-31/layers
+ListProvisionedConcurrencyConfigs GET /2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL
+PauseDurableExecution POST /2025-12-01/durable-executions/{DurableExecutionArn}/pause
+PublishLayerVersion POST /2018-10-31/layers/{LayerName}/versions
+PublishVersion POST /2015-03-31/functions/{FunctionName}/versions
+PutFunctionCodeSigningConfig PUT /2020-06-30/functions/{FunctionName}/code-signing-config
+PutFunctionConcurrency PUT /2017-10-31/functions/{FunctionName}/concurrency
+PutFunctionEventInvokeConfig PUT /2019-09-25/functions/{FunctionName}/event-invoke-config
+PutFunctionRecursionConfig PUT /2024-08-31/functions/{FunctionName}/recursion-config
+PutFunctionScalingConfig PUT /2025-11-30/functions/{FunctionName}/function-scaling-config
+PutProvisionedConcurrencyConfig PUT /2019-09-30/functions/{FunctionName}/provisioned-concurrency
+PutResourcePolicy PUT /2026-07-09/resource-policy/{ResourceArn}
+PutRuntimeManagementConfig PUT /2021-07-20/functions/{FunctionName}/runtime-management-config
+RemoveLayerVersionPermission DELETE /2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}
+RemovePermission DELETE /2015-03-31/functions/{FunctionName}/policy/{StatementId}
+ResumeDurableExecution POST /2025-12-01/durable-executions/{DurableExecutionArn}/resume
+SendDurableExecutionCallbackFailure POST /2025-12-01/durable-execution-callbacks/{CallbackId}/fail
+SendDurableExecutionCallbackHeartbeat POST /2025-12-01/durable-execution-callbacks/{CallbackId}/heartbeat
+SendDurableExecutionCallbackSuccess POST /2025-12-01/durable-execution-callbacks/{CallbackId}/succeed
+StopDurableExecution POST /2025-12-01/durable-executions/{DurableExecutionArn}/stop
+UpdateAlias PUT /2015-03-31/functions/{FunctionName}/aliases/{Name}
+UpdateCapacityProvider PUT /2025-11-30/capacity-providers/{CapacityProviderName}
+UpdateCodeSigningConfig PUT /2020-04-22/code-signing-configs/{CodeSigningConfigArn}
+UpdateEventSourceMapping PUT /2015-03-31/event-source-mappings/{UUID}
+UpdateFunctionEventInvokeConfig POST /2019-09-25/functions/{FunctionName}/event-invoke-config
+UpdateFunctionUrlConfig PUT /2021-10-31/functions/{FunctionName}/url
+`,
 }

@@ -425,110 +425,110 @@ var schema = wire.Schema{
 		{Name: "TagResource", Method: "POST", URI: "/", Input: refTagResourceRequest, Output: refTagResourceOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refServiceUnavailableException, refTooManyTagsException}},
 		{Name: "UntagResource", Method: "POST", URI: "/", Input: refUntagResourceRequest, Output: refUntagResourceOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refServiceUnavailableException}},
 	},
-	Missing: []wire.Route{
-		{Name: "AssociateKmsKey", Method: "POST", URI: "/"},
-		{Name: "AssociateSourceToS3TableIntegration", Method: "POST", URI: "/"},
-		{Name: "CancelExportTask", Method: "POST", URI: "/"},
-		{Name: "CancelImportTask", Method: "POST", URI: "/"},
-		{Name: "CreateDelivery", Method: "POST", URI: "/"},
-		{Name: "CreateExportTask", Method: "POST", URI: "/"},
-		{Name: "CreateImportTask", Method: "POST", URI: "/"},
-		{Name: "CreateLogAnomalyDetector", Method: "POST", URI: "/"},
-		{Name: "CreateLookupTable", Method: "POST", URI: "/"},
-		{Name: "CreateScheduledQuery", Method: "POST", URI: "/"},
-		{Name: "DeleteAccountPolicy", Method: "POST", URI: "/"},
-		{Name: "DeleteDataProtectionPolicy", Method: "POST", URI: "/"},
-		{Name: "DeleteDelivery", Method: "POST", URI: "/"},
-		{Name: "DeleteDeliveryDestination", Method: "POST", URI: "/"},
-		{Name: "DeleteDeliveryDestinationPolicy", Method: "POST", URI: "/"},
-		{Name: "DeleteDeliverySource", Method: "POST", URI: "/"},
-		{Name: "DeleteDestination", Method: "POST", URI: "/"},
-		{Name: "DeleteIndexPolicy", Method: "POST", URI: "/"},
-		{Name: "DeleteIntegration", Method: "POST", URI: "/"},
-		{Name: "DeleteLogAnomalyDetector", Method: "POST", URI: "/"},
-		{Name: "DeleteLookupTable", Method: "POST", URI: "/"},
-		{Name: "DeleteMetricFilter", Method: "POST", URI: "/"},
-		{Name: "DeleteQueryDefinition", Method: "POST", URI: "/"},
-		{Name: "DeleteResourcePolicy", Method: "POST", URI: "/"},
-		{Name: "DeleteScheduledQuery", Method: "POST", URI: "/"},
-		{Name: "DeleteSubscriptionFilter", Method: "POST", URI: "/"},
-		{Name: "DeleteSyslogConfiguration", Method: "POST", URI: "/"},
-		{Name: "DeleteTransformer", Method: "POST", URI: "/"},
-		{Name: "DescribeAccountPolicies", Method: "POST", URI: "/"},
-		{Name: "DescribeConfigurationTemplates", Method: "POST", URI: "/"},
-		{Name: "DescribeDeliveries", Method: "POST", URI: "/"},
-		{Name: "DescribeDeliveryDestinations", Method: "POST", URI: "/"},
-		{Name: "DescribeDeliverySources", Method: "POST", URI: "/"},
-		{Name: "DescribeDestinations", Method: "POST", URI: "/"},
-		{Name: "DescribeExportTasks", Method: "POST", URI: "/"},
-		{Name: "DescribeFieldIndexes", Method: "POST", URI: "/"},
-		{Name: "DescribeImportTaskBatches", Method: "POST", URI: "/"},
-		{Name: "DescribeImportTasks", Method: "POST", URI: "/"},
-		{Name: "DescribeIndexPolicies", Method: "POST", URI: "/"},
-		{Name: "DescribeLookupTables", Method: "POST", URI: "/"},
-		{Name: "DescribeMetricFilters", Method: "POST", URI: "/"},
-		{Name: "DescribeQueries", Method: "POST", URI: "/"},
-		{Name: "DescribeQueryDefinitions", Method: "POST", URI: "/"},
-		{Name: "DescribeResourcePolicies", Method: "POST", URI: "/"},
-		{Name: "DescribeSubscriptionFilters", Method: "POST", URI: "/"},
-		{Name: "DisassociateKmsKey", Method: "POST", URI: "/"},
-		{Name: "DisassociateSourceFromS3TableIntegration", Method: "POST", URI: "/"},
-		{Name: "GetDataProtectionPolicy", Method: "POST", URI: "/"},
-		{Name: "GetDelivery", Method: "POST", URI: "/"},
-		{Name: "GetDeliveryDestination", Method: "POST", URI: "/"},
-		{Name: "GetDeliveryDestinationPolicy", Method: "POST", URI: "/"},
-		{Name: "GetDeliverySource", Method: "POST", URI: "/"},
-		{Name: "GetIntegration", Method: "POST", URI: "/"},
-		{Name: "GetLogAnomalyDetector", Method: "POST", URI: "/"},
-		{Name: "GetLogFields", Method: "POST", URI: "/"},
-		{Name: "GetLogGroupFields", Method: "POST", URI: "/"},
-		{Name: "GetLogObject", Method: "POST", URI: "/"},
-		{Name: "GetLogRecord", Method: "POST", URI: "/"},
-		{Name: "GetLookupTable", Method: "POST", URI: "/"},
-		{Name: "GetQueryResults", Method: "POST", URI: "/"},
-		{Name: "GetScheduledQuery", Method: "POST", URI: "/"},
-		{Name: "GetScheduledQueryHistory", Method: "POST", URI: "/"},
-		{Name: "GetStorageTierPolicy", Method: "POST", URI: "/"},
-		{Name: "GetTransformer", Method: "POST", URI: "/"},
-		{Name: "ListAggregateLogGroupSummaries", Method: "POST", URI: "/"},
-		{Name: "ListAnomalies", Method: "POST", URI: "/"},
-		{Name: "ListIntegrations", Method: "POST", URI: "/"},
-		{Name: "ListLogAnomalyDetectors", Method: "POST", URI: "/"},
-		{Name: "ListLogGroups", Method: "POST", URI: "/"},
-		{Name: "ListLogGroupsForQuery", Method: "POST", URI: "/"},
-		{Name: "ListScheduledQueries", Method: "POST", URI: "/"},
-		{Name: "ListSourcesForS3TableIntegration", Method: "POST", URI: "/"},
-		{Name: "ListSyslogConfigurations", Method: "POST", URI: "/"},
-		{Name: "ListTagsLogGroup", Method: "POST", URI: "/"},
-		{Name: "PutAccountPolicy", Method: "POST", URI: "/"},
-		{Name: "PutBearerTokenAuthentication", Method: "POST", URI: "/"},
-		{Name: "PutDataProtectionPolicy", Method: "POST", URI: "/"},
-		{Name: "PutDeliveryDestination", Method: "POST", URI: "/"},
-		{Name: "PutDeliveryDestinationPolicy", Method: "POST", URI: "/"},
-		{Name: "PutDeliverySource", Method: "POST", URI: "/"},
-		{Name: "PutDestination", Method: "POST", URI: "/"},
-		{Name: "PutDestinationPolicy", Method: "POST", URI: "/"},
-		{Name: "PutIndexPolicy", Method: "POST", URI: "/"},
-		{Name: "PutIntegration", Method: "POST", URI: "/"},
-		{Name: "PutLogGroupDeletionProtection", Method: "POST", URI: "/"},
-		{Name: "PutMetricFilter", Method: "POST", URI: "/"},
-		{Name: "PutQueryDefinition", Method: "POST", URI: "/"},
-		{Name: "PutResourcePolicy", Method: "POST", URI: "/"},
-		{Name: "PutStorageTierPolicy", Method: "POST", URI: "/"},
-		{Name: "PutSubscriptionFilter", Method: "POST", URI: "/"},
-		{Name: "PutSyslogConfiguration", Method: "POST", URI: "/"},
-		{Name: "PutTransformer", Method: "POST", URI: "/"},
-		{Name: "StartLiveTail", Method: "POST", URI: "/"},
-		{Name: "StartQuery", Method: "POST", URI: "/"},
-		{Name: "StopQuery", Method: "POST", URI: "/"},
-		{Name: "TagLogGroup", Method: "POST", URI: "/"},
-		{Name: "TestMetricFilter", Method: "POST", URI: "/"},
-		{Name: "TestTransformer", Method: "POST", URI: "/"},
-		{Name: "UntagLogGroup", Method: "POST", URI: "/"},
-		{Name: "UpdateAnomaly", Method: "POST", URI: "/"},
-		{Name: "UpdateDeliveryConfiguration", Method: "POST", URI: "/"},
-		{Name: "UpdateLogAnomalyDetector", Method: "POST", URI: "/"},
-		{Name: "UpdateLookupTable", Method: "POST", URI: "/"},
-		{Name: "UpdateScheduledQuery", Method: "POST", URI: "/"},
-	},
+	Missing: `
+AssociateKmsKey
+AssociateSourceToS3TableIntegration
+CancelExportTask
+CancelImportTask
+CreateDelivery
+CreateExportTask
+CreateImportTask
+CreateLogAnomalyDetector
+CreateLookupTable
+CreateScheduledQuery
+DeleteAccountPolicy
+DeleteDataProtectionPolicy
+DeleteDelivery
+DeleteDeliveryDestination
+DeleteDeliveryDestinationPolicy
+DeleteDeliverySource
+DeleteDestination
+DeleteIndexPolicy
+DeleteIntegration
+DeleteLogAnomalyDetector
+DeleteLookupTable
+DeleteMetricFilter
+DeleteQueryDefinition
+DeleteResourcePolicy
+DeleteScheduledQuery
+DeleteSubscriptionFilter
+DeleteSyslogConfiguration
+DeleteTransformer
+DescribeAccountPolicies
+DescribeConfigurationTemplates
+DescribeDeliveries
+DescribeDeliveryDestinations
+DescribeDeliverySources
+DescribeDestinations
+DescribeExportTasks
+DescribeFieldIndexes
+DescribeImportTaskBatches
+DescribeImportTasks
+DescribeIndexPolicies
+DescribeLookupTables
+DescribeMetricFilters
+DescribeQueries
+DescribeQueryDefinitions
+DescribeResourcePolicies
+DescribeSubscriptionFilters
+DisassociateKmsKey
+DisassociateSourceFromS3TableIntegration
+GetDataProtectionPolicy
+GetDelivery
+GetDeliveryDestination
+GetDeliveryDestinationPolicy
+GetDeliverySource
+GetIntegration
+GetLogAnomalyDetector
+GetLogFields
+GetLogGroupFields
+GetLogObject
+GetLogRecord
+GetLookupTable
+GetQueryResults
+GetScheduledQuery
+GetScheduledQueryHistory
+GetStorageTierPolicy
+GetTransformer
+ListAggregateLogGroupSummaries
+ListAnomalies
+ListIntegrations
+ListLogAnomalyDetectors
+ListLogGroups
+ListLogGroupsForQuery
+ListScheduledQueries
+ListSourcesForS3TableIntegration
+ListSyslogConfigurations
+ListTagsLogGroup
+PutAccountPolicy
+PutBearerTokenAuthentication
+PutDataProtectionPolicy
+PutDeliveryDestination
+PutDeliveryDestinationPolicy
+PutDeliverySource
+PutDestination
+PutDestinationPolicy
+PutIndexPolicy
+PutIntegration
+PutLogGroupDeletionProtection
+PutMetricFilter
+PutQueryDefinition
+PutResourcePolicy
+PutStorageTierPolicy
+PutSubscriptionFilter
+PutSyslogConfiguration
+PutTransformer
+StartLiveTail
+StartQuery
+StopQuery
+TagLogGroup
+TestMetricFilter
+TestTransformer
+UntagLogGroup
+UpdateAnomaly
+UpdateDeliveryConfiguration
+UpdateLogAnomalyDetector
+UpdateLookupTable
+UpdateScheduledQuery
+`,
 }

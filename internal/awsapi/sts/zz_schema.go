@@ -188,16 +188,16 @@ var schema = wire.Schema{
 		{Name: "AssumeRole", Method: "POST", URI: "/", Input: refAssumeRoleRequest, Output: refAssumeRoleResponse, ResultWrapper: "AssumeRoleResult", Errors: []wire.Ref{refMalformedPolicyDocumentException, refPackedPolicyTooLargeException, refRegionDisabledException, refExpiredTokenException, refInvalidContextAssertionException}},
 		{Name: "GetCallerIdentity", Method: "POST", URI: "/", Input: refGetCallerIdentityRequest, Output: refGetCallerIdentityResponse, ResultWrapper: "GetCallerIdentityResult"},
 	},
-	Missing: []wire.Route{
-		{Name: "AssumeRoleWithSAML", Method: "POST", URI: "/"},
-		{Name: "AssumeRoleWithWebIdentity", Method: "POST", URI: "/"},
-		{Name: "AssumeRoot", Method: "POST", URI: "/"},
-		{Name: "DecodeAuthorizationMessage", Method: "POST", URI: "/"},
-		{Name: "GetAccessKeyInfo", Method: "POST", URI: "/"},
-		{Name: "GetDelegatedAccessToken", Method: "POST", URI: "/"},
-		{Name: "GetFederationToken", Method: "POST", URI: "/"},
-		{Name: "GetScopedCredentials", Method: "POST", URI: "/"},
-		{Name: "GetSessionToken", Method: "POST", URI: "/"},
-		{Name: "GetWebIdentityToken", Method: "POST", URI: "/"},
-	},
+	Missing: `
+AssumeRoleWithSAML
+AssumeRoleWithWebIdentity
+AssumeRoot
+DecodeAuthorizationMessage
+GetAccessKeyInfo
+GetDelegatedAccessToken
+GetFederationToken
+GetScopedCredentials
+GetSessionToken
+GetWebIdentityToken
+`,
 }
