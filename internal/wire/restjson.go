@@ -3,9 +3,6 @@
 package wire
 
 import (
-	"bytes"
-	"fmt"
-	"io"
 	"net/http"
 	"unsafe"
 )
@@ -17,71 +14,41 @@ type restJSON struct{ schema *Schema }
 func (restJSON) ID() ProtocolID { return ProtocolRESTJSON }
 
 func (a restJSON) Decode(op *Operation, r Request) (any, error) {
-	plan := a.schema.prepared()
-	t := plan.types[op.Input]
-	p := t.st.alloc()
-	b := plan.bindings[op]
-	if b == nil { // an operation that is not of the table, as tests have
-		b = newBinding(op, t)
-	}
-	seen, err := b.decode(r, p)
+	in, err := a.schema.bind(op, r)
 	if err != nil {
 		return nil, err
 	}
 	var d jsonDecoder
 	switch {
-	case t.payload != nil:
-		present, err := a.payload(&d, t.payload, p, r)
+	case in.typ.payload != nil:
+		present, err := a.payload(&d, in.typ.payload, in.p, r)
 		if err != nil {
 			return nil, err
 		}
 		if present {
-			seen |= t.payload.track
+			in.seen |= in.typ.payload.track
 		}
-	case b.body:
+	case in.body:
 		if err := d.start(a.schema, r.Body); err != nil {
 			return nil, err
 		}
-		more, err := d.document(t, p, true)
+		more, err := d.document(in.typ, in.p, true)
 		if err != nil {
 			return nil, err
 		}
-		seen |= more
+		in.seen |= more
 	}
-	d.require(t, seen)
-	if err := validate(a.schema, t, p, d.missing); err != nil {
+	d.require(in.typ, in.seen)
+	if err := validate(a.schema, in.typ, in.p, d.missing); err != nil {
 		return nil, err
 	}
-	return t.st.box(p), nil
+	return in.typ.st.box(in.p), nil
 }
 
-// payload decodes the body into the one member that it is. An absent Content-Type is fine: boto3 sends none with blobs.
+// payload decodes the body into the one member that it is.
 func (a restJSON) payload(d *jsonDecoder, f *fieldPlan, p unsafe.Pointer, r Request) (present bool, err error) {
-	v := unsafe.Add(p, f.Off)
-	switch f.typ.Kind {
-	case KindStream:
-		var stream io.Reader = http.NoBody
-		if r.Stream != nil {
-			stream = r.Stream
-		} else if len(r.Body) > 0 {
-			stream = bytes.NewReader(r.Body)
-		}
-		*(*io.Reader)(v) = stream
-		return true, nil
-	case KindBlob:
-		if len(r.Body) > 0 {
-			*(*[]byte)(v) = r.Body
-		}
-		return len(r.Body) > 0, nil
-	case KindString:
-		if len(r.Body) == 0 {
-			return false, nil
-		}
-		put(f.Flags, v, string(r.Body))
-		return true, nil
-	case KindEvents:
-		return false, nil
-	default:
+	if present, raw := readRaw(f, p, r); raw {
+		return present, nil
 	}
 	if err := d.start(a.schema, r.Body); err != nil {
 		return false, err
@@ -96,82 +63,32 @@ func (a restJSON) payload(d *jsonDecoder, f *fieldPlan, p unsafe.Pointer, r Requ
 }
 
 func (a restJSON) Encode(w http.ResponseWriter, op *Operation, out any, requestID string) error {
-	t := a.schema.prepared().types[op.Output]
-	p, ok := t.st.unbox(out)
-	if !ok {
-		return errOutput(a.schema, op, out)
-	}
-	status := writeHeaders(w.Header(), t, p, false)
-	if status == 0 {
-		status = op.success()
+	o, err := a.schema.answer(w.Header(), op, out)
+	if err != nil {
+		return err
 	}
 	setHeader(w, "x-amzn-RequestId", requestID)
 	var e jsonEncoder
-	switch {
-	case t.payload != nil:
-		return a.encodePayload(w, op, t.payload, p, status)
+	switch f := o.typ.payload; {
+	case f != nil:
+		if raw, err := o.sendRaw(w, op, f); raw {
+			return err
+		}
+		if v, ok := f.member(o.p, false); ok {
+			e.value(f.typ, v, f.timeFormat(TimeDefault))
+		}
+		sendBody(w, op, o.status, "application/json", e.buf)
+		return nil
 	case op.NoOutput:
 	default:
 		e.buf = make([]byte, 0, 512)
-		e.object(t, p, true)
+		e.object(o.typ, o.p, true)
 	}
 	contentType := ""
 	if len(e.buf) > 0 {
 		contentType = "application/json"
 	}
-	send(w, status, contentType, e.buf)
-	return nil
-}
-
-func (a restJSON) encodePayload(w http.ResponseWriter, op *Operation, f *fieldPlan, p unsafe.Pointer, status int) error {
-	v, ok := f.member(p, false)
-	var body []byte
-	contentType := "application/json"
-	switch f.typ.Kind {
-	case KindStream:
-		return sendStream(w, op, *(*io.ReadCloser)(v), status)
-	case KindBlob:
-		body, contentType = *(*[]byte)(v), "application/octet-stream"
-	case KindString:
-		contentType = "text/plain"
-		if ok {
-			body = []byte(*(*string)(v))
-		}
-	default:
-		if ok {
-			var e jsonEncoder
-			e.value(f.typ, v, f.timeFormat(TimeDefault))
-			body = e.buf
-		}
-	}
-	if op.OutputMediaType != "" {
-		contentType = op.OutputMediaType
-	}
-	if len(body) == 0 {
-		contentType = ""
-	}
-	send(w, status, contentType, body)
-	return nil
-}
-
-// sendStream copies a streamed output.
-func sendStream(w http.ResponseWriter, op *Operation, body io.ReadCloser, status int) error {
-	contentType := op.OutputMediaType
-	if contentType == "" {
-		contentType = "application/octet-stream"
-	}
-	setHeader(w, "Content-Type", contentType)
-	w.WriteHeader(status)
-	if body == nil {
-		return nil
-	}
-	_, err := io.Copy(w, body)
-	if closeErr := body.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrAborted, op.Name, err)
-	}
+	send(w, o.status, contentType, e.buf)
 	return nil
 }
 
