@@ -3,131 +3,82 @@
 package wire
 
 import (
+	"fmt"
 	"regexp"
-	"strconv"
-	"strings"
+	"unicode/utf8"
 )
 
-// compiled returns the pattern of c for matching whole strings, or nil when there is none or Go cannot express it (look
-// arounds, back references: such a pattern is not checked unless the overlay gives an equivalent).
-func (r *rules) compiled(c *Constraints) *regexp.Regexp {
+// Pattern matches whole strings with a pattern of the models, which is in Java's syntax. patternjava.go translates the
+// syntax; what RE2 can express runs as a regexp, look-arounds as automata (patternlook.go). The time is linear in the
+// text's length whatever the pattern. It is safe for concurrent use.
+type Pattern struct {
+	re       *regexp.Regexp
+	low, top int // bounds of the number of code points, where the pattern is one repeated character; top 0: none
+	look     *lookaround
+}
+
+// CompilePattern compiles a pattern of the models. It fails for what neither Go's regexp nor the look-arounds express.
+func CompilePattern(java string) (*Pattern, error) {
+	source := java
+	if s, ok := withoutBackReferences[java]; ok {
+		source = s
+	}
+	t := patternTranslator{in: source, looks: new([]lookSource)}
+	out, err := t.translate()
+	if err != nil {
+		return nil, fmt.Errorf("pattern %q: %w", java, err)
+	}
+	p := &Pattern{low: t.low, top: t.top}
+	if len(*t.looks) > 0 {
+		p.look, err = newLookaround(out, *t.looks)
+	} else {
+		p.re, err = regexp.Compile(`\A(?:` + out + `)\z`)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("pattern %q: %w", java, err)
+	}
+	return p, nil
+}
+
+// MatchString tells whether all of s matches.
+func (p *Pattern) MatchString(s string) bool {
+	if p.top > 0 {
+		if n := utf8.RuneCountInString(s); n < p.low || n > p.top {
+			return false
+		}
+	}
+	if p.look != nil {
+		return p.look.match(s)
+	}
+	return p.re.MatchString(s)
+}
+
+// compiled returns the pattern of c, or nil when there is none. A test holds that each pattern of each model compiles.
+func (r *rules) compiled(c *Constraints) *Pattern {
 	if c.Pattern == "" {
 		return nil
 	}
-	r.once.Do(func() {
-		switch c.RE2 {
-		case "-":
-		case "":
-			r.pattern, _ = CompilePattern(c.Pattern)
-		default:
-			r.pattern, _ = regexp.Compile(wholeString(c.RE2))
-		}
-	})
+	r.once.Do(func() { r.pattern, _ = CompilePattern(c.Pattern) })
 	return r.pattern
 }
 
-func wholeString(pattern string) string { return `\A(?:` + pattern + `)\z` }
-
-// CompilePattern translates a pattern of the models (Java's syntax and its matching of whole strings) to Go. It fails for
-// what RE2 does not have.
-func CompilePattern(java string) (*regexp.Regexp, error) {
-	return regexp.Compile(wholeString(translatePattern(java)))
+// withoutBackReferences are the patterns with back references, written without: what their groups can hold is
+// enumerated. SSM's StringDateTime: \3 is the dash between year and month or nothing, \17 the colon between hours and
+// minutes, nothing, or a group that took no part, which no back reference matches.
+var withoutBackReferences = map[string]string{
+	`^([\-]?\d{4}(?!\d{2}\b))((-?)((0[1-9]|1[0-2])(\3([12]\d|0[1-9]|3[01]))?|W([0-4]\d|5[0-2])(-?[1-7])?|` +
+		`(00[1-9]|0[1-9]\d|[12]\d{2}|3([0-5]\d|6[1-6])))([T\s]((([01]\d|2[0-3])((:?)[0-5]\d)?|24\:?00)` +
+		`([\.,]\d(?!:))?)?(\17[0-5]\d([\.,]\d)?)?([zZ]|([\-])([01]\d|2[0-3]):?([0-5]\d)?)?)?)?$`: //
+	`^-?\d{4}(?!\d{2}\b)(?:(?:` + isoDate + `)(?:[T\s](?:` + isoTime + `)?(?:[zZ]|-` + isoHour + `:?(?:[0-5]\d)?)?)?)?$`,
 }
 
-// maxRepeat is RE2's limit of a counted repetition. Larger ones are relaxed: the length constraint beside them holds.
-const maxRepeat = 1000
-
-// translatePattern rewrites the escapes that Java has and Go writes otherwise: \uXXXX (with surrogate pairs), POSIX
-// classes without \p{Is...}, escaped punctuation, and large repetitions.
-func translatePattern(java string) string {
-	var b strings.Builder
-	inClass := false
-	for i := 0; i < len(java); {
-		c := java[i]
-		switch {
-		case c == '\\' && i+1 < len(java):
-			text, n := translateEscape(java[i:], inClass)
-			b.WriteString(text)
-			i += n
-			continue
-		case c == '[' && !inClass:
-			inClass = true
-		case c == ']' && inClass:
-			inClass = false
-		case c == '{' && !inClass:
-			if text, n := relaxRepeat(java[i:]); n > 0 {
-				b.WriteString(text)
-				i += n
-				continue
-			}
-		}
-		b.WriteByte(c)
-		i++
-	}
-	return b.String()
-}
-
-// translateEscape translates the escape at the start of s and returns its length in s.
-func translateEscape(s string, inClass bool) (text string, n int) {
-	switch c := s[1]; c {
-	case 'u':
-		r, ok := hex4([]byte(s), 2)
-		if !ok {
-			return s[:2], 2
-		}
-		if r >= 0xd800 && r < 0xdc00 && strings.HasPrefix(s[6:], `\u`) {
-			if low, ok := hex4([]byte(s), 8); ok && low >= 0xdc00 && low < 0xe000 {
-				return codePoint((r-0xd800)<<10 | (low - 0xdc00) + 0x10000), 12
-			}
-		}
-		return codePoint(r), 6
-	case 'p', 'P':
-		end := strings.IndexByte(s, '}')
-		if end < 0 || s[2] != '{' {
-			return s[:2], 2
-		}
-		class, ok := posixClasses[s[3:end]]
-		if !ok {
-			name := strings.TrimPrefix(s[3:end], "Is")
-			return s[:3] + name + "}", end + 1
-		}
-		if c == 'P' {
-			class = strings.Replace(class, "[:", "[:^", 1)
-		}
-		if !inClass {
-			class = "[" + class + "]"
-		}
-		return class, end + 1
-	case '_', '<', '>':
-		return s[1:2], 2
-	default:
-		return s[:2], 2
-	}
-}
-
-func codePoint(r rune) string { return `\x{` + strconv.FormatInt(int64(r), 16) + `}` }
-
-// posixClasses are Java's names for US-ASCII classes.
-var posixClasses = map[string]string{
-	"Lower": "[:lower:]", "Upper": "[:upper:]", "ASCII": "[:ascii:]", "Alpha": "[:alpha:]", "Digit": "[:digit:]",
-	"Alnum": "[:alnum:]", "Punct": "[:punct:]", "Graph": "[:graph:]", "Print": "[:print:]", "Blank": "[:blank:]",
-	"Cntrl": "[:cntrl:]", "XDigit": "[:xdigit:]", "Space": "[:space:]",
-}
-
-// relaxRepeat rewrites {m,n} at the start of s where a bound is above RE2's limit; n is 0 when there is nothing to do.
-func relaxRepeat(s string) (text string, n int) {
-	end := strings.IndexByte(s, '}')
-	if end < 0 {
-		return "", 0
-	}
-	low, high, ranged := strings.Cut(s[1:end], ",")
-	m, err := strconv.Atoi(low)
-	if err != nil {
-		return "", 0
-	}
-	h, err := strconv.Atoi(high)
-	if m <= maxRepeat && (!ranged || err != nil || h <= maxRepeat) {
-		return "", 0
-	}
-	return "{" + strconv.Itoa(min(m, maxRepeat)) + ",}", end + 1
-}
+const (
+	isoMonth = `(?:0[1-9]|1[0-2])`
+	isoDay   = `(?:[12]\d|0[1-9]|3[01])`
+	isoDate  = `-` + isoMonth + `(?:-` + isoDay + `)?|` + isoMonth + `(?:` + isoDay + `)?|-?W(?:[0-4]\d|5[0-2])(?:-?[1-7])?|` +
+		`-?(?:00[1-9]|0[1-9]\d|[12]\d{2}|3(?:[0-5]\d|6[1-6]))`
+	isoHour  = `(?:[01]\d|2[0-3])`
+	isoTenth = `(?:[.,]\d(?!:))?`
+	isoTime  = isoHour + `:[0-5]\d` + isoTenth + `(?::[0-5]\d(?:[.,]\d)?)?|` + isoHour + `[0-5]\d` + isoTenth +
+		`(?:[0-5]\d(?:[.,]\d)?)?|` + isoHour + isoTenth + `|24:?00` + isoTenth
+)

@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -56,7 +55,7 @@ type rules struct {
 	enum           map[string]struct{}
 
 	once    sync.Once
-	pattern *regexp.Regexp // nil: not checked
+	pattern *Pattern // nil: not checked
 }
 
 // fewFields is up to which number of members a linear search beats a map.
