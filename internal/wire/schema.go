@@ -149,8 +149,7 @@ type Field struct {
 // Constraints are the value rules of a type. Numbers are text as in the model: it is printed in messages.
 type Constraints struct {
 	Min, Max string   // length (string, blob), size (list, map) or value (numbers); "" for none
-	Pattern  string   // as in the model (Java syntax); "" for none
-	RE2      string   // overlay: the same for Go's regexp, where Pattern does not translate mechanically; "-" for "do not check"
+	Pattern  string   // as in the model (Java syntax, for whole strings: see CompilePattern); "" for none
 	Enum     []string // in the model's order
 }
 

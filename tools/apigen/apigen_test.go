@@ -36,20 +36,6 @@ func TestCamelNamesValuesAsTheGoSDKDoes(t *testing.T) {
 	}
 }
 
-func TestUnicodeEscapesBecomeGo(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ name, pattern, want string }{
-		{"plain", `[\w+=,.@-]+`, `[\w+=,.@-]+`},
-		{"short", `[\u0009\u00FF]`, `[\x{0009}\x{00FF}]`},
-		{"wide", `[\uE000-\uFFFD\u10000-\u10FFFF]+`, `[\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}]+`},
-		{"surrogates", `[\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF]*`, `[\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}]*`},
-	} {
-		if got := unicodeEscapes(c.pattern); got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
-		}
-	}
-}
-
 // TestResolveRefuses edits the small model or its overlay and wants the edit named.
 func TestResolveRefuses(t *testing.T) {
 	t.Parallel()
@@ -61,9 +47,7 @@ func TestResolveRefuses(t *testing.T) {
 		{name: "operation that was trimmed away", model: `"input":{"shape":"ListParcelsRequest"}`, by: `"input":{"shape":"Gone"}`, want: "run make import-models"},
 		{name: "unknown member shape", model: `"Size":{"shape":"Size"}`, by: `"Size":{"shape":"Gone"}`, want: "Gone"},
 		{name: "unknown location", model: `"location":"header","locationName":"X-Count"`, by: `"location":"moon"`, want: "moon"},
-		{name: "pattern that Go cannot compile", overlay: `{}`, want: "needs an overlay entry"},
 		{name: "overlay of a missing shape", overlay: `{"shapes":{"Gone":{"max":1}}}`, want: "Gone"},
-		{name: "overlay pattern of a shape without one", overlay: `{"patterns":{"Truth":"x"}}`, want: "Truth"},
 		{name: "overlay of a missing operation", overlay: `{"operations":{"Fly":{"maxBody":1}}}`, want: "Fly"},
 		{name: "overlay error that is no error of the model", overlay: `{"errors":{"Box":{"status":400}}}`, want: "Box"},
 		{name: "overlay rename of a missing shape", overlay: `{"rename":{"Gone":"There"}}`, want: "Gone"},
@@ -103,12 +87,7 @@ func generateEdited(t *testing.T, from, to, over string, ops []string) error {
 		t.Fatal(err)
 	}
 	if over != "" {
-		if over != "{}" {
-			patterns := o.Patterns
-			o = &overlay{Patterns: patterns}
-		} else {
-			o = &overlay{}
-		}
+		o = &overlay{}
 		if err := json.Unmarshal([]byte(over), o); err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,8 @@ import (
 // keys and corrections of what does not exist are errors, so that an overlay cannot rot. "//" keys are comments.
 type overlay struct {
 	Comment json.RawMessage `json:"//"`
+	// Protocols replaces the model's list, in the order of preference: "query" beside "json" for SQS's old clients.
+	Protocols []string `json:"protocols"`
 	// ValidationCode is the error code of a failed model constraint. "": constraints are not checked by the table.
 	ValidationCode string `json:"validationCode"`
 	// ErrorPrefix stands before the code in the "__type" of AWS JSON errors ("com.amazonaws.logs#").
@@ -36,9 +38,6 @@ type overlay struct {
 	Errors map[string]overlayError `json:"errors"`
 	// Operations corrects operations.
 	Operations map[string]overlayOperation `json:"operations"`
-	// Patterns replaces a shape's pattern for matching, where Go's regexp cannot compile it; messages keep the
-	// model's text. "-": not checked by the table.
-	Patterns map[string]string `json:"patterns"`
 	// Shapes corrects constraints.
 	Shapes map[string]overlayShape `json:"shapes"`
 	// Rename gives a structure or enum another Go type name.
@@ -50,6 +49,8 @@ type overlayOperation struct {
 	MaxBody int64  `json:"maxBody"` // bytes
 	// OutputMediaType is the Content-Type of an output that is a blob payload.
 	OutputMediaType string `json:"outputMediaType"`
+	// URI replaces the requestUri.
+	URI string `json:"uri"`
 }
 
 type overlayError struct {
@@ -99,11 +100,6 @@ func (o *overlay) apply(m *c2j.Model) error {
 		}
 		if err := o.Shapes[name].apply(s); err != nil {
 			return fmt.Errorf("overlay of shape %s: %w", name, err)
-		}
-	}
-	for name := range o.Patterns {
-		if s := m.Shapes[name]; s == nil || s.Pattern == "" {
-			return fmt.Errorf("overlay rewrites the pattern of %s, which has none", name)
 		}
 	}
 	for name := range o.Rename {

@@ -742,7 +742,7 @@ var schema = wire.Schema{
 			{Name: "ErrorCode", Off: unsafe.Offsetof(RuntimeVersionError{}.ErrorCode), Type: refString, Flags: wire.Pointer},
 			{Name: "Message", Off: unsafe.Offsetof(RuntimeVersionError{}.Message), Type: refSensitiveString, Flags: wire.Pointer | wire.Sensitive},
 		}},
-		{Name: "S3Bucket", Kind: wire.KindString, Rules: &wire.Constraints{Min: "3", Max: "63", Pattern: "[0-9A-Za-z\\.\\-_]*(?<!\\.)", RE2: "(?:[0-9A-Za-z.\\-_]*[0-9A-Za-z\\-_])?"}},
+		{Name: "S3Bucket", Kind: wire.KindString, Rules: &wire.Constraints{Min: "3", Max: "63", Pattern: "[0-9A-Za-z\\.\\-_]*(?<!\\.)"}},
 		{Name: "S3FilesConfig", Kind: wire.KindStruct, Go: wire.StructOf[S3FilesConfig]{}, Fields: []wire.Field{
 			{Name: "DirectS3Read", Off: unsafe.Offsetof(S3FilesConfig{}.DirectS3Read), Type: refDirectS3Read, Flags: wire.Pointer},
 		}},

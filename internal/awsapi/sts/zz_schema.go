@@ -157,7 +157,7 @@ var schema = wire.Schema{
 		{Name: "accessKeyIdType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "16", Max: "128", Pattern: "[\\w]*"}},
 		{Name: "accessKeySecretType", Kind: wire.KindString},
 		{Name: "accountType", Kind: wire.KindString},
-		{Name: "arnType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "20", Max: "2048", Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+", RE2: "[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{0085}\\x{00A0}-\\x{D7FF}\\x{E000}-\\x{FFFD}\\x{10000}-\\x{10FFFF}]+"}},
+		{Name: "arnType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "20", Max: "2048", Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"}},
 		{Name: "assumedRoleIdType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "2", Max: "193", Pattern: "[\\w+=,.@:-]*"}},
 		{Name: "contextAssertionType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "4", Max: "3072"}},
 		{Name: "dateType", Kind: wire.KindTime},
@@ -181,7 +181,7 @@ var schema = wire.Schema{
 		{Name: "tagValueType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "256", Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"}},
 		{Name: "tokenCodeType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "6", Max: "6", Pattern: "[\\d]*"}},
 		{Name: "tokenType", Kind: wire.KindString},
-		{Name: "unrestrictedSessionPolicyDocumentType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", RE2: "[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"}},
+		{Name: "unrestrictedSessionPolicyDocumentType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}},
 		{Name: "userIdType", Kind: wire.KindString},
 	},
 	Operations: []wire.Operation{
