@@ -19,6 +19,7 @@ import (
 
 	"github.com/gustcloud/gust/internal/access"
 	"github.com/gustcloud/gust/internal/admin"
+	"github.com/gustcloud/gust/internal/awsapi"
 	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/ids"
 	"github.com/gustcloud/gust/internal/base/obs"
@@ -102,7 +103,8 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 	}
 	caller.Bind(apis)
 	s.door = frontdoor.New(frontdoor.Deps{
-		Services: apis, Gate: gate, Guard: frontdoor.Guard{Domains: append(c.Domain, insideDomain), Origins: c.AllowOrigin},
+		Services: apis, Known: awsapi.Known(), Gate: gate,
+		Guard:         frontdoor.Guard{Domains: append(c.Domain, insideDomain), Origins: c.AllowOrigin},
 		Authenticator: access.Development{Sessions: sessions}, Clock: clk, NewID: source.UUID, Log: s.log,
 	})
 	s.worker.door = frontdoor.NewServer(s.door, s.log)

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/gustcloud/gust/internal/access"
+	"github.com/gustcloud/gust/internal/awsapi"
 	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/ids"
 )
@@ -156,6 +157,41 @@ func TestServerServesAndEnds(t *testing.T) {
 	<-s.ended
 	if s.err != nil {
 		t.Errorf("run: %v", s.err)
+	}
+}
+
+// TestServerNamesWhatItLacks: a service of which nothing is implemented, and its operation, are named in the answer.
+func TestServerNamesWhatItLacks(t *testing.T) {
+	s := mustRun(t, testConfig(t))
+	for _, c := range []struct{ name, method, path, service, target, body, want string }{
+		{"JSON", "POST", "/", "kms", "TrentService.CreateKey", "{}", "kms: Gust does not implement the operation CreateKey."},
+		{"Query", "POST", "/", "sns", "", "Action=CreateTopic&Version=2010-03-31", "sns: Gust does not implement the operation CreateTopic."},
+		{"REST", "GET", "/restapis/a1b2c3/stages/prod", "apigateway", "", "", "apigateway: Gust does not implement the operation GetStage."},
+		{"REST of a shared signing name", "GET", "/v2/apis/a1b2c3", "apigateway", "", "", "apigatewayv2: Gust does not implement the operation GetApi."},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), c.method, s.url+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/"+c.service+
+			"/aws4_request, SignedHeaders=host;x-amz-date, Signature="+strings.Repeat("0", 64))
+		r.Header.Set("X-Amz-Date", time.Now().UTC().Format("20060102T150405Z"))
+		switch {
+		case c.target != "":
+			r.Header.Set("X-Amz-Target", c.target)
+			r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		case c.body != "":
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusNotImplemented || !strings.Contains(string(body), c.want) {
+			t.Errorf("%s: %s %s (%v), want 501 with %q", c.name, resp.Status, body, err, c.want)
+		}
 	}
 }
 
@@ -391,6 +427,12 @@ func TestRegistryIsComplete(t *testing.T) {
 	if err := s.open(t.Context(), c, "v0"); err != nil {
 		t.Fatal(err)
 	}
+	implemented := map[string]int{} // operations by service, as `gust services` shows them
+	for _, x := range awsapi.Services() {
+		if x.Implemented > 0 {
+			implemented[x.ID] = x.Implemented
+		}
+	}
 	for _, r := range s.registry {
 		if r.Name == "" || r.Run == nil {
 			t.Errorf("entry %+v is not complete", r)
@@ -401,12 +443,19 @@ func TestRegistryIsComplete(t *testing.T) {
 		if r.Name != r.API.Name() {
 			t.Errorf("entry %s has the API of %s", r.Name, r.API.Name())
 		}
+		if n := len(r.API.Schema.Operations); n != implemented[r.Name] {
+			t.Errorf("%s has %d operations, the catalogue says %d", r.Name, n, implemented[r.Name])
+		}
+		delete(implemented, r.Name)
 		deps := reflect.ValueOf(r.API.Impl).Elem().FieldByName("Deps")
 		for i := range deps.NumField() {
 			if deps.Field(i).IsZero() && deps.Field(i).Kind() != reflect.Struct {
 				t.Errorf("%s: Deps.%s is not set in services.go", r.Name, deps.Type().Field(i).Name)
 			}
 		}
+	}
+	for name := range implemented {
+		t.Errorf("ops.txt has operations of %s, which is not registered", name)
 	}
 }
 

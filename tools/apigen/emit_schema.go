@@ -20,11 +20,32 @@ func emitSchema(s *service) ([]byte, error) {
 	}
 	w.f(")\n\n// Schema returns the table of %s.\nfunc Schema() *wire.Schema { return &schema }\n\n", m.ServiceID)
 	w.f("var schema = wire.Schema{\n")
+	if err := s.header(&w); err != nil {
+		return nil, err
+	}
+	w.f("Types: []wire.Type{\n{},\n")
+	for _, n := range s.shapes {
+		if err := s.typeEntry(&w, n); err != nil {
+			return nil, fmt.Errorf("shape %s: %w", n, err)
+		}
+	}
+	w.f("},\nOperations: []wire.Operation{\n")
+	for _, op := range s.ops {
+		s.operationEntry(&w, op)
+	}
+	w.f("},\n")
+	s.missing(&w)
+	w.f("}\n")
+	return s.file("", importsOf(w.String()), &w)
+}
+
+// header prints what is true of the whole service.
+func (s *service) header(w *writer) error {
+	m, o := s.model.Metadata, s.overlay
 	signing := m.SigningName
 	if signing == "" {
 		signing = m.EndpointPrefix
 	}
-	o := s.overlay
 	for _, x := range [][2]string{
 		{"ID", s.name},
 		{"ServiceID", m.ServiceID},
@@ -47,23 +68,12 @@ func emitSchema(s *service) ([]byte, error) {
 	if o.MaxBody > 0 {
 		w.f("MaxBody: %d,\n", o.MaxBody)
 	}
-	if err := s.protocols(&w); err != nil {
-		return nil, err
+	if m.QueryCompatible != nil {
+		w.f("QueryCompat: true,\n")
 	}
-	w.f("Types: []wire.Type{\n{},\n")
-	for _, n := range s.shapes {
-		if err := s.typeEntry(&w, n); err != nil {
-			return nil, fmt.Errorf("shape %s: %w", n, err)
-		}
-	}
-	w.f("},\nOperations: []wire.Operation{\n")
-	for _, op := range s.ops {
-		s.operationEntry(&w, op)
-	}
-	w.f("},\n")
-	s.missing(&w)
-	w.f("}\n")
-	return s.file("", importsOf(w.String()), &w)
+	list, err := s.protocols()
+	w.f("Protocols: %s,\n", list)
+	return err
 }
 
 // missing prints the operations that are not implemented as wire.Routes.
@@ -93,20 +103,23 @@ var protocolNames = map[string]string{
 	"rest-xml": "ProtocolRESTXML", "smithy-rpc-v2-cbor": "ProtocolCBOR",
 }
 
-func (s *service) protocols(w *writer) error {
-	list := s.model.Metadata.Protocols
+// protocols is the Go list of the service's protocols: the overlay's, else the model's.
+func (s *service) protocols() (string, error) {
+	list := s.overlay.Protocols
+	if len(list) == 0 {
+		list = s.model.Metadata.Protocols
+	}
 	if len(list) == 0 {
 		list = []string{s.model.Metadata.Protocol}
 	}
 	names := make([]string, 0, len(list))
 	for _, p := range list {
 		if protocolNames[p] == "" {
-			return fmt.Errorf("unknown protocol %q", p)
+			return "", fmt.Errorf("unknown protocol %q", p)
 		}
 		names = append(names, "wire."+protocolNames[p])
 	}
-	w.f("Protocols: []wire.ProtocolID{%s},\n", strings.Join(names, ", "))
-	return nil
+	return "[]wire.ProtocolID{" + strings.Join(names, ", ") + "}", nil
 }
 
 // ref is the constant that stands for a type. It keeps the model's spelling: shapes that differ in case stay apart.

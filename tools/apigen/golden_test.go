@@ -24,6 +24,9 @@ func TestGolden(t *testing.T) {
 	if len(got) != 4 {
 		t.Fatalf("%d files were made, want 4: %v", len(got), c2j.Keys(got))
 	}
+	if got[catalogFile], err = emitCatalog(root, mustOps(t, root)); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range c2j.Keys(got) {
 		golden := filepath.Join(root, "want", filepath.Base(name)+".txt")
 		if *rewrite {
@@ -45,6 +48,9 @@ func TestGeneratedFilesAreFresh(t *testing.T) {
 	const root = "../../internal/awsapi"
 	got, err := generate(root, mustOps(t, root))
 	if err != nil {
+		t.Fatal(err)
+	}
+	if got[catalogFile], err = emitCatalog(root, mustOps(t, root)); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range c2j.Keys(got) {

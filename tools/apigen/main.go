@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command apigen turns the trimmed models, the overlays and ops.txt of internal/awsapi into one contract package for
-// each service: structs, typed errors, one API interface and one static schema table.
+// each service: structs, typed errors, one API interface and one static schema table; and the catalogue of all services whose models are there.
 //
 //	go -C tools run ./apigen              # write internal/awsapi/<service>/zz_*.go
 //	go -C tools run ./apigen -coverage    # implemented / all operations of each service
@@ -51,6 +51,11 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if *outDir == "" {
+		if files[catalogFile], err = emitCatalog(*root, ops); err != nil {
+			return err
+		}
+	}
 	for _, name := range c2j.Keys(files) {
 		if err := writeChanged(filepath.Join(cmp.Or(*outDir, *root), name), files[name]); err != nil {
 			return err
@@ -74,7 +79,7 @@ func generate(root string, ops c2j.Ops) (map[string][]byte, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s/%s: %w", name, base, err)
 			}
-			files[filepath.Join(name, base)] = b
+			files[filepath.Join(s.pkg, base)] = b
 		}
 	}
 	return files, nil

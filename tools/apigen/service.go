@@ -14,7 +14,8 @@ import (
 
 // service is a model with its overlay, resolved: what the emitters print.
 type service struct {
-	name    string // the folder, the Go package
+	name    string // of the model, and the service's id
+	pkg     string // the folder and the Go package: name without hyphens
 	model   *c2j.Model
 	overlay *overlay
 	ops     []operation
@@ -52,6 +53,7 @@ func resolve(name string, m *c2j.Model, o *overlay, ops []string) (*service, err
 	if err := o.apply(m); err != nil {
 		return nil, err
 	}
+	o.route(m)
 	if len(ops) == 1 && ops[0] == "*" {
 		ops = m.OperationNames()
 	}
@@ -64,7 +66,7 @@ func resolve(name string, m *c2j.Model, o *overlay, ops []string) (*service, err
 	if err != nil {
 		return nil, fmt.Errorf("%w: run make import-models", err)
 	}
-	s := &service{name: name, model: m, overlay: o, goNames: map[string]string{}, inputs: map[string]bool{}}
+	s := &service{name: name, pkg: strings.ReplaceAll(name, "-", ""), model: m, overlay: o, goNames: map[string]string{}, inputs: map[string]bool{}}
 	for _, n := range ops {
 		if err := s.addOperation(n); err != nil {
 			return nil, err
