@@ -151,23 +151,27 @@ func (t *formTree) numbered(at int32) []int32 {
 type formDecoder struct {
 	*formTree
 	trail
+	allowance
 }
 
 func (d *formDecoder) structure(t *typePlan, p unsafe.Pointer, at int32) (seen uint64, err error) {
-	next := 0
+	next, set := 0, 0
 	for _, c := range d.nodes[at].children {
 		name := d.nodes[c].name
-		i := t.field(name, next)
-		if i < 0 {
-			i = t.formAlias(name)
-		}
+		i := t.formField(name, next)
 		if i < 0 {
 			continue
 		}
 		next = i + 1
+		set++
 		f := &t.fields[i]
 		if f.typ.Kind == KindStream || f.typ.Kind == KindEvents {
 			continue
+		}
+		if f.typ.st != nil {
+			if err := d.spend(f.typ.st.size()); err != nil {
+				return 0, err
+			}
 		}
 		d.pushMember(f.Name)
 		err := d.value(f.typ, f.enter(p), f.timeFormat(TimeISO8601), c)
@@ -177,25 +181,11 @@ func (d *formDecoder) structure(t *typePlan, p unsafe.Pointer, at int32) (seen u
 		}
 		seen |= f.track
 	}
+	if t.Kind == KindUnion && set != 1 {
+		return 0, errUnion(t)
+	}
 	return seen, nil
 }
-
-// formAlias finds a member by another name that stands for it: its name in the model, the overlay's, or for a flattened
-// list the name of its elements, which replaces the list's own.
-func (t *typePlan) formAlias(name string) int {
-	for i := range t.fields {
-		f := &t.fields[i]
-		if f.AltWire == name || f.Name == name {
-			return i
-		}
-		if f.typ.Kind == KindList && f.flattened() && f.typ.ElemName == name {
-			return i
-		}
-	}
-	return -1
-}
-
-func (f *fieldPlan) flattened() bool { return f.Flags&Flattened != 0 || f.typ.Flattened }
 
 func (d *formDecoder) value(t *typePlan, v unsafe.Pointer, tf TimeFormat, at int32) error {
 	switch t.Kind {
@@ -232,6 +222,9 @@ func (d *formDecoder) list(t *typePlan, v unsafe.Pointer, at int32) error {
 		}
 	}
 	for i, c := range elements {
+		if err := d.spend(t.sl.size()); err != nil {
+			return err
+		}
 		d.pushIndex(i + 1)
 		err := d.value(t.elem, t.sl.extend(v), elemTime(t.elem), c)
 		d.pop()
@@ -265,6 +258,9 @@ func (d *formDecoder) mapping(t *typePlan, v unsafe.Pointer, at int32) error {
 		k, c := d.child(e, keyName), d.child(e, valueName)
 		if k < 0 {
 			continue
+		}
+		if err := d.spend(t.mp.size()); err != nil {
+			return err
 		}
 		if c >= 0 {
 			key := d.nodes[k].value

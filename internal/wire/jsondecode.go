@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"math"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -18,23 +17,9 @@ import (
 type jsonDecoder struct {
 	scanner
 	trail
+	allowance
 	schema *Schema
-	budget int  // bytes that elements of lists and maps may still take
 	tree   bool // members have their model names, timestamps may be ISO 8601 text: see DecodeJSON
-}
-
-// elementBudget bounds the memory that a body of tiny elements can ask for: "[{},{},...]" is 3 bytes for each structure.
-const elementBudget = 256 << 20
-
-// spend takes size bytes from the budget.
-func (d *jsonDecoder) spend(size uintptr) error {
-	if d.budget -= int(size); d.budget < 0 {
-		return &FrameworkError{
-			Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Sender: true,
-			Message: "The request has too many elements.",
-		}
-	}
-	return nil
 }
 
 // start readies d, a zero decoder, for data. It is no constructor so that decoders stay on the stack.
@@ -113,7 +98,7 @@ func (d *jsonDecoder) object(t *typePlan, p unsafe.Pointer, bodyOnly bool) (seen
 		}
 	}
 	if t.Kind == KindUnion && set != 1 {
-		return 0, serialization("Union %s must have exactly one member set", t.Name) // unverified
+		return 0, errUnion(t)
 	}
 	return seen, nil
 }

@@ -52,6 +52,10 @@ func (d *jsonDecoder) mismatch(t *typePlan, wrong string) error {
 	return serialization("%s cannot be converted to %s", token, javaName(t))
 }
 
+func errUnion(t *typePlan) error {
+	return serialization("Union %s must have exactly one member set", t.Name) // unverified
+}
+
 func numberToken(whole bool) string {
 	if whole {
 		return "NUMBER_VALUE"

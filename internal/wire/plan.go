@@ -25,6 +25,7 @@ type typePlan struct {
 
 	fields  []fieldPlan
 	byName  map[string]int // wire names of InBody members, nil for few fields
+	names   names          // in forms and XML
 	payload *fieldPlan     // the InPayload member
 	bound   bool           // some member stands outside the body
 	tracked uint64         // the track bits of all members
@@ -41,6 +42,8 @@ type fieldPlan struct {
 	*Field
 	typ  *typePlan
 	wire string // name on the wire
+	form string // the same in forms, see prepareNames
+	xml  string // and as an XML element or attribute
 	// track is the member's bit (1 << n) among those whose presence only the decoder can see, or 0. A structure has at most
 	// 64 of them; later ones count as present.
 	track uint64
@@ -79,6 +82,7 @@ func prepare(s *Schema) *plan {
 	for i := range s.Types {
 		prepareType(s, p, &plans[i], &s.Types[i])
 	}
+	prepareNames(s, p.types)
 	p.bindings = make(map[*Operation]*binding, len(s.Operations))
 	for i := range s.Operations {
 		op := &s.Operations[i]

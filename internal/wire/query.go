@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"cmp"
 	"net/http"
 	"unsafe"
 )
@@ -13,8 +14,10 @@ type query struct{ schema *Schema }
 
 func (query) ID() ProtocolID { return ProtocolQuery }
 
-// Decode takes the form from the body, or from the URI when there is no body.
-func (q query) Decode(op *Operation, r Request) (any, error) {
+func (q query) Decode(op *Operation, r Request) (any, error) { return q.schema.decodeForm(op, r) }
+
+// decodeForm takes the form from the body, or from the URI when there is no body.
+func (s *Schema) decodeForm(op *Operation, r Request) (any, error) {
 	form := unsafe.String(unsafe.SliceData(r.Body), len(r.Body))
 	if form == "" && r.HTTP != nil {
 		form = r.HTTP.URL.RawQuery
@@ -23,15 +26,15 @@ func (q query) Decode(op *Operation, r Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := q.schema.prepared().types[op.Input]
+	t := s.prepared().types[op.Input]
 	p := t.st.alloc()
-	d := formDecoder{formTree: tree}
+	d := formDecoder{formTree: tree, allowance: allowance{elementBudget}}
 	seen, err := d.structure(t, p, 0)
 	if err != nil {
 		return nil, err
 	}
 	d.require(t, seen)
-	if err := validate(q.schema, t, p, d.missing); err != nil {
+	if err := validate(s, t, p, d.missing); err != nil {
 		return nil, err
 	}
 	return t.st.box(p), nil
@@ -64,37 +67,39 @@ func (q query) Encode(w http.ResponseWriter, op *Operation, out any, requestID s
 }
 
 func (q query) Error(w http.ResponseWriter, _ *http.Request, f *Fault, requestID string) {
-	fault, code := "Receiver", f.QueryCode
-	if f.Sender {
-		fault = "Sender"
-	}
-	if code == "" {
-		code = f.Code
-	}
 	var e xmlEncoder
-	e.open("ErrorResponse", &XMLNamespace{URI: q.schema.XMLNamespace})
-	e.open("Error", nil)
-	e.text("Type", fault)
-	e.text("Code", code)
-	if f.typ != nil {
-		e.errorMembers(f)
-	} else {
-		e.text("Message", f.Message)
-	}
-	e.close("Error")
-	e.text("RequestId", requestID)
-	e.close("ErrorResponse")
+	e.errorResponse(&XMLNamespace{URI: q.schema.XMLNamespace}, f, requestID)
 	q.answer(w, f.Status, e.buf, requestID)
 }
 
-// errorMembers writes the message under the name that clients look for, then the other members.
-func (e *xmlEncoder) errorMembers(f *Fault) {
-	if f.Message != "" {
+// errorResponse appends the error document of Query and, but for S3's, REST-XML.
+func (e *xmlEncoder) errorResponse(ns *XMLNamespace, f *Fault, requestID string) {
+	fault := "Receiver"
+	if f.Sender {
+		fault = "Sender"
+	}
+	e.open("ErrorResponse", ns)
+	e.open("Error", nil)
+	e.text("Type", fault)
+	e.errorBody(f)
+	e.close("Error")
+	e.text("RequestId", requestID)
+	e.close("ErrorResponse")
+}
+
+// errorBody appends code and message, the message under the name that clients look for, then the other members that
+// stand in the body.
+func (e *xmlEncoder) errorBody(f *Fault) {
+	e.text("Code", cmp.Or(f.QueryCode, f.Code))
+	if f.Message != "" || f.typ == nil {
 		e.text("Message", f.Message)
+	}
+	if f.typ == nil {
+		return
 	}
 	for i := range f.typ.fields {
 		m := &f.typ.fields[i]
-		if m.Name == f.typ.Error.Message {
+		if m.Name == f.typ.Error.Message || m.Loc != InBody {
 			continue
 		}
 		if v, ok := m.member(f.value, true); ok {

@@ -57,16 +57,19 @@ func (e *xmlEncoder) member(f *fieldPlan, v unsafe.Pointer) {
 	if f.flattened() {
 		switch f.typ.Kind {
 		case KindList:
-			// The elements' own name wins where the member has none: botocore's clients look for that.
-			e.elements(f.typ, v, cmp.Or(f.Wire, f.typ.ElemName, f.wire), f.typ.ElemNamespace)
+			ns := f.typ.ElemNamespace
+			if ns == nil {
+				ns = f.Namespace
+			}
+			e.elements(f.typ, v, f.xml, ns)
 			return
 		case KindMap:
-			e.entries(f.typ, v, f.wire, f.Namespace)
+			e.entries(f.typ, v, f.xml, f.Namespace)
 			return
 		default:
 		}
 	}
-	e.element(f.typ, v, f.wire, f.Namespace, f.timeFormat(TimeISO8601))
+	e.element(f.typ, v, f.xml, f.Namespace, f.timeFormat(TimeISO8601))
 }
 
 // element appends the value at v as an element called name.
@@ -102,7 +105,7 @@ func (e *xmlEncoder) attributes(t *typePlan, p unsafe.Pointer) {
 		if !ok {
 			continue
 		}
-		e.buf = append(append(append(e.buf, ' '), f.wire...), `="`...)
+		e.buf = append(append(append(e.buf, ' '), f.xml...), `="`...)
 		e.buf = appendXMLText(e.buf, string(appendScalar(nil, f.typ, v, f.timeFormat(TimeISO8601))))
 		e.buf = append(e.buf, '"')
 	}
