@@ -64,17 +64,23 @@ func (a awsJSON) Error(w http.ResponseWriter, r *http.Request, f *Fault, request
 		e.buf = appendJSONString(e.buf, f.Message)
 	}
 	e.buf = append(e.buf, '}')
-	if a.schema.QueryCompat && r.Header.Get("X-Amzn-Query-Mode") == "true" {
-		code, fault := f.QueryCode, "Receiver"
-		if code == "" {
-			code = f.Code
-		}
-		if f.Sender {
-			fault = "Sender"
-		}
-		setHeader(w, "x-amzn-query-error", code+";"+fault)
-	}
+	a.schema.queryError(w, r, f)
 	a.answer(w, f.Status, e.buf, requestID)
+}
+
+// queryError tells the clients of a query-compatible service what the query protocol calls the error.
+func (s *Schema) queryError(w http.ResponseWriter, r *http.Request, f *Fault) {
+	if !s.QueryCompat || r.Header.Get("X-Amzn-Query-Mode") != "true" {
+		return
+	}
+	code, fault := f.QueryCode, "Receiver"
+	if code == "" {
+		code = f.Code
+	}
+	if f.Sender {
+		fault = "Sender"
+	}
+	setHeader(w, "x-amzn-query-error", code+";"+fault)
 }
 
 func (a awsJSON) answer(w http.ResponseWriter, status int, body []byte, requestID string) {

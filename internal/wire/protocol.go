@@ -51,6 +51,8 @@ func (s *Schema) Protocol(id ProtocolID) Protocol {
 			return restJSON{s}
 		case ProtocolQuery:
 			return query{s}
+		case ProtocolCBOR:
+			return rpcCBOR{s}
 		default: // no codec yet
 			return nil
 		}

@@ -108,7 +108,7 @@ func TestSchemaKnowsItsOperations(t *testing.T) {
 			t.Errorf("%s: %v", id, p)
 		}
 	}
-	if testSchema.Protocol(ProtocolCBOR) != nil {
+	if testSchema.Protocol(ProtocolEC2) != nil {
 		t.Error("a protocol that the service does not speak")
 	}
 }

@@ -123,7 +123,7 @@ const (
 
 var testSchema = Schema{
 	ID: "test", ServiceID: "Test", JSONVersion: "1.1", TargetPrefix: "Test", APIVersion: "2020-01-01",
-	Protocols: []ProtocolID{ProtocolJSON, ProtocolRESTJSON, ProtocolQuery}, QueryCompat: true,
+	Protocols: []ProtocolID{ProtocolJSON, ProtocolRESTJSON, ProtocolQuery, ProtocolCBOR}, QueryCompat: true,
 	XMLNamespace: "https://test.example/doc/", ErrorPrefix: "com.amazonaws.test#", ErrorTypeMember: "Type",
 	ValidationCode: "ValidationException",
 	Types: []Type{
