@@ -25,6 +25,7 @@ const socketFD = 3
 // initProcess is the state of PID 1.
 type initProcess struct {
 	starter starter
+	broken  bool // a claim failed: nothing is started in a half-made root
 
 	mu      sync.Mutex          // guards started and orders packets: a Start's Reply before its process's Exit
 	started map[uint32]struct{} // processes whose end the server waits for
@@ -94,7 +95,9 @@ func (p *initProcess) serve() {
 		}
 		switch m := m.(type) {
 		case initproto.Claim:
-			p.send(claim(m, fds))
+			r := claim(m, fds)
+			p.broken = p.broken || r.Errno != 0
+			p.send(r)
 		case initproto.Start:
 			p.start(m, fds)
 		case initproto.Signal:
@@ -112,6 +115,10 @@ func (p *initProcess) serve() {
 func (p *initProcess) start(m initproto.Start, fds []int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.broken {
+		p.mustSend(initproto.Reply{Seq: m.Seq, Errno: uint32(unix.ECANCELED), Step: "claim"})
+		return
+	}
 	if len(fds) != 2 {
 		p.mustSend(initproto.Reply{Seq: m.Seq, Errno: uint32(unix.EINVAL), Step: "files"})
 		return

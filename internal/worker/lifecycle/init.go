@@ -4,6 +4,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,21 +26,33 @@ const initCores = 2.0
 // start claims a sandbox and starts the runtime process in it: Parked -> Claimed -> Init. A fault is the function's,
 // an error the host's. began is when the process was started.
 func (e *Environment) start(ctx context.Context, boost bool) (c *incarnation, began time.Time, f *fault, err error) {
-	cred, err := e.deps.Credentials(ctx, e.cfg.Version.RoleARN, e.cfg.Version.Name)
-	if err != nil {
-		return nil, began, nil, fmt.Errorf("credentials of the execution role: %w", err)
-	}
 	e.closing.Wait() // the old sandbox has let go of /tmp
 	place, err := e.deps.Place(ctx, e.cfg.Launch.Template)
 	if err != nil {
 		return nil, began, nil, err
 	}
 	c = &incarnation{place: place, api: runtimeapi.New()}
-	if err := e.adopt(ctx, c, cred, boost); err != nil {
+	if place.API != nil {
+		place.API = newDoor(place.API)
+	}
+	issued := make(chan issue, 1) // the session is made while the sandbox is claimed
+	go func() {
+		cred, err := e.deps.Credentials(ctx, e.cfg.Version.RoleARN, e.cfg.Version.Name)
+		issued <- issue{cred, err}
+	}()
+	err = e.adopt(ctx, c, boost)
+	got := <-issued
+	if got.err != nil {
+		err = errors.Join(err, fmt.Errorf("credentials of the execution role: %w", got.err))
+	}
+	if err != nil {
 		return nil, began, nil, err
 	}
+	e.mu.Lock()
+	e.expires = got.cred.Expires
+	e.mu.Unlock()
 	began = e.deps.Clock.Now()
-	cmd, err := e.cfg.Launch.Command(e.startOf(place, cred))
+	cmd, err := e.cfg.Launch.Command(e.startOf(place, got.cred))
 	if err == nil {
 		cmd.Stdout, cmd.Stderr = e.out.File(), e.out.File()
 		c.proc, err = place.Sandbox.Start(ctx, cmd)
@@ -51,6 +64,12 @@ func (e *Environment) start(ctx context.Context, boost bool) (c *incarnation, be
 		return nil, began, nil, fmt.Errorf("start the runtime: %w", err)
 	}
 	return c, began, nil, nil
+}
+
+// issue is what asking for credentials gave.
+type issue struct {
+	cred Credentials
+	err  error
 }
 
 func (e *Environment) startOf(p *Place, cred Credentials) Start {
@@ -68,17 +87,14 @@ func (e *Environment) startOf(p *Place, cred Credentials) Start {
 }
 
 // adopt makes the sandbox the environment's and claims it. What fails is closed.
-func (e *Environment) adopt(ctx context.Context, c *incarnation, cred Credentials, boost bool) error {
-	if c.place.API != nil {
-		c.place.API = newDoor(c.place.API)
-	}
+func (e *Environment) adopt(ctx context.Context, c *incarnation, boost bool) error {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
 		e.closeIncarnation(c)
 		return ErrDead
 	}
-	e.cur, e.expires = c, cred.Expires
+	e.cur = c
 	tmp := e.tmp
 	e.tmp = nil
 	e.mu.Unlock()

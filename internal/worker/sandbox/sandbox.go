@@ -44,7 +44,15 @@ type Template struct {
 	Name        string // of the runtime pack: "python3.11"; "" for custom runtimes
 	Binds       []Bind // trees and files of the host, seen read-only
 	EphemeralMB int    // size of the /tmp that is made in advance
+	// Listeners are made with the sandbox where the driver can; Listen hands them out. At most MaxListeners.
+	Listeners []Address
 }
+
+// MaxListeners bounds Template.Listeners.
+const MaxListeners = 4
+
+// Address is what Sandbox.Listen takes.
+type Address struct{ Network, Address string }
 
 // Bind shows the host's Source read-only at Target. Targets are absolute and clean; missing parents are made.
 type Bind struct{ Source, Target string }
@@ -59,7 +67,8 @@ type Sandbox interface {
 	Listen(ctx context.Context, network, address string) (net.Listener, error)
 	// Paths are the places of the tree as processes inside see them.
 	Paths() Paths
-	// Claim gives the parked sandbox to one function; at most once.
+	// Claim gives the parked sandbox to one function; at most once. A driver may carry it out in part behind the caller's
+	// back: what fails there fails the first Start, whose error is then not a StartError.
 	Claim(ctx context.Context, c Claim) error
 	// Start runs a process in the claimed sandbox; it may be called again (extensions, a runtime's second init).
 	Start(ctx context.Context, c Command) (Process, error)

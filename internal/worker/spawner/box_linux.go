@@ -63,18 +63,36 @@ func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answ
 	var tmpErr error
 	var tmpMade sync.WaitGroup
 	tmpMade.Go(func() { tmpErr = s.firstTmp(ctx, b, t.EphemeralMB) })
-	err = s.ns.inNew(func() error { return s.clone(b, theirs) })
+	var listeners []*os.File
+	err = s.ns.inNew(func() error {
+		if err := s.clone(b, theirs); err != nil {
+			return err
+		}
+		var err error
+		listeners, err = listenAll(t.Listeners) // while PID 1 starts
+		return err
+	})
 	tmpMade.Wait()
-	if err = errors.Join(err, tmpErr); err != nil {
-		return answer{}, nil, err
+	if err = errors.Join(err, tmpErr); err == nil {
+		err = s.boot(b, conn, tree)
 	}
-	if err := s.boot(b, conn, tree); err != nil {
-		return answer{}, nil, err
+	var server *os.File
+	if err == nil {
+		if server, err = conn.File(); err != nil {
+			err = fmt.Errorf("pass the socket of PID 1: %w", err)
+		}
 	}
-	server, err := conn.File()
 	if err != nil {
-		return answer{}, nil, fmt.Errorf("pass the socket of PID 1: %w", err)
+		packet.CloseAll(listeners)
+		return answer{}, nil, err
 	}
+	a, files := b.describe(s, server)
+	a.Listeners = len(listeners)
+	return a, append(files, listeners...), nil
+}
+
+// describe answers a prepare: the socket of PID 1 and the control files that the server uses by itself.
+func (b *box) describe(s *service, server *os.File) (answer, []*os.File) {
 	a, files := answer{}, []*os.File{server}
 	if ff, err := b.group.FreezeFile(); err == nil {
 		a.Freezer = &freezer{Freeze: ff.Freeze, Thaw: ff.Thaw, State: ff.Name(), Frozen: "FROZEN"}
@@ -92,7 +110,7 @@ func (s *service) prepare(ctx context.Context, b *box, t sandbox.Template) (answ
 	}
 	counters := b.group.Counters()
 	a.Counters = &counters
-	return a, files, nil
+	return a, files
 }
 
 // clone starts PID 1 in namespaces of its own. It runs on the namespace thread, inside the sandbox's network namespace:

@@ -20,6 +20,8 @@ type Prepared struct {
 	Quota   *cgroup.Quota // of CPU time; nil when the host has none
 	Meter   *cgroup.Meter
 	Threads int // of PID 1, which the meter counts too
+	// Listeners are those of the template, in its order.
+	Listeners []*os.File
 }
 
 // Mounts are what a claim attaches: one detached mount for each target.
@@ -55,11 +57,11 @@ func (c *Client) Prepare(ctx context.Context, id string, t sandbox.Template) (Pr
 	if a.Quota != 0 {
 		want++
 	}
-	if len(files) != want || a.Counters == nil {
+	if len(files) != want+a.Listeners || a.Listeners != len(t.Listeners) || a.Counters == nil {
 		packet.CloseAll(files)
-		return Prepared{}, fmt.Errorf("the spawner answered %d descriptors to prepare, want %d", len(files), want)
+		return Prepared{}, fmt.Errorf("the spawner answered %d descriptors to prepare, want %d", len(files), want+len(t.Listeners))
 	}
-	p := Prepared{Meter: cgroup.NewMeter(*a.Counters), Threads: a.Threads}
+	p := Prepared{Meter: cgroup.NewMeter(*a.Counters), Threads: a.Threads, Listeners: files[want:]}
 	if p.Init, err = packet.New(files[0]); err != nil {
 		packet.CloseAll(files[1:])
 		return Prepared{}, err

@@ -9,6 +9,9 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gustcloud/gust/internal/worker/sandbox"
+	"github.com/gustcloud/gust/internal/worker/spawner/packet"
 )
 
 // nsThread is one operating system thread that lives as long as the process. It enters network namespaces, and every
@@ -102,6 +105,27 @@ func (s *service) listen(b *box, network, addr string) (*os.File, error) {
 		return err
 	})
 	return f, err
+}
+
+// listenAll makes the listeners of a template, in their order. It runs in the sandbox's network namespace.
+func listenAll(list []sandbox.Address) (files []*os.File, err error) {
+	defer func() {
+		if err != nil {
+			packet.CloseAll(files)
+		}
+	}()
+	for _, l := range list {
+		a, err := parseAddress(l.Network, l.Address)
+		if err != nil {
+			return files, err
+		}
+		f, err := a.listen()
+		if err != nil {
+			return files, fmt.Errorf("listen on %s: %w", l.Address, err)
+		}
+		files = append(files, f)
+	}
+	return files, nil
 }
 
 func (a address) listen() (*os.File, error) {

@@ -24,7 +24,7 @@ type op string
 // The requests. Each but hello and dropTmp names a sandbox.
 const (
 	opHello   op = "hello"   // answers the host's limits
-	opPrepare op = "prepare" // answers the socket of PID 1, and the control files of freezer and CPU quota if there are any
+	opPrepare op = "prepare" // answers the socket of PID 1, the control files of freezer and CPU quota if there are any, the listeners
 	opListen  op = "listen"  // answers a listening socket
 	opClaim   op = "claim"   // answers the detached mounts for PID 1
 	opTakeTmp op = "takeTmp" // the /tmp of the sandbox outlives it under the sandbox's id
@@ -64,10 +64,11 @@ type answer struct {
 	Targets []string        `json:"targets,omitempty"` // one for each descriptor of a claim
 	Replace uint32          `json:"replace,omitempty"` // bit i: detach what is at Targets[i] first
 	Freezer *freezer        `json:"freezer,omitempty"` // of a prepare, when the host has one
-	Quota   int             `json:"quota,omitempty"`   // of a prepare: version of the CPU quota's control file, which comes last
+	Quota   int             `json:"quota,omitempty"`   // of a prepare: version of the CPU quota's control file, which comes next
 	Threads int             `json:"threads,omitempty"` // of a prepare: those of PID 1, which are not the function's
 
-	Counters *cgroup.Counters `json:"counters,omitempty"` // of a prepare
+	Listeners int              `json:"listeners,omitempty"` // of a prepare: how many of the descriptors, the last ones
+	Counters  *cgroup.Counters `json:"counters,omitempty"`  // of a prepare
 }
 
 // freezer says how to use a control file that travels beside it.
@@ -158,6 +159,14 @@ func validTemplate(t sandbox.Template) error {
 		}
 		if reserved(b.Target) {
 			return fmt.Errorf("bind at %q: the sandbox's own place", b.Target)
+		}
+	}
+	if len(t.Listeners) > sandbox.MaxListeners {
+		return fmt.Errorf("%d listeners", len(t.Listeners))
+	}
+	for _, l := range t.Listeners {
+		if _, err := parseAddress(l.Network, l.Address); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -22,6 +22,9 @@ var goodRequests = []struct {
 	{"prepare", request{Seq: 2, Op: opPrepare, ID: id, Template: &sandbox.Template{
 		Name: "python3.11", EphemeralMB: 512, Binds: []sandbox.Bind{{Source: "/usr/lib", Target: "/usr/lib"}},
 	}}},
+	{"prepare with listeners", request{Seq: 2, Op: opPrepare, ID: id, Template: &sandbox.Template{
+		Listeners: []sandbox.Address{{Network: "tcp", Address: "127.0.0.1:9001"}, {Network: "unix", Address: "@name"}},
+	}}},
 	{"prepare an empty template", request{Seq: 2, Op: opPrepare, ID: id, Template: &sandbox.Template{}}},
 	{"listen on tcp", request{Seq: 3, Op: opListen, ID: id, Network: "tcp", Address: "127.0.0.1:9001"}},
 	{"listen on an abstract socket", request{Seq: 3, Op: opListen, ID: id, Network: "unix", Address: "@runtime"}},

@@ -112,7 +112,7 @@ func (d *Driver) Prepare(ctx context.Context, t sandbox.Template) (sandbox.Sandb
 	if err != nil {
 		return nil, fmt.Errorf("prepare sandbox %s: %w", id, err)
 	}
-	b := newBox(d, id, p)
+	b := newBox(d, id, t, p)
 	d.mu.Lock()
 	closed := d.closed
 	if !closed {

@@ -193,6 +193,27 @@ func TestTooLongEnvironmentIsTheCommandsFault(t *testing.T) {
 	}
 }
 
+func TestNothingStartsAfterAClaimThatFailedInside(t *testing.T) {
+	d := newDriver(t, t.TempDir())
+	defer d.Close()
+	b, err := d.Prepare(t.Context(), sandbox.Template{EphemeralMB: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A file cannot be attached over a directory, which is found by PID 1, after it has attached the code.
+	c := sandbox.Claim{Code: sandboxtest.MustPayload(t), Runtime: "/etc/passwd", MemoryMB: 64, PIDs: 64}
+	if err := b.Claim(t.Context(), c); err != nil {
+		t.Fatalf("the claim failed before PID 1 saw it: %v", err)
+	}
+	var start *sandbox.StartError
+	for _, want := range []error{syscall.EINVAL, syscall.ECANCELED} {
+		_, err := b.Start(t.Context(), sandbox.Command{Path: "/var/task/payload", Args: []string{"payload", "exit", "0"}, Dir: "/"})
+		if !errors.Is(err, want) || errors.As(err, &start) != (want == syscall.ECANCELED) {
+			t.Errorf("start: got %v, want %v", err, want)
+		}
+	}
+}
+
 func TestManySandboxesAtOnce(t *testing.T) {
 	runDir := t.TempDir()
 	d := newDriver(t, runDir)

@@ -40,13 +40,19 @@ func newInitClient(conn *packet.Conn, oom func() bool) *initClient {
 	}
 }
 
-// call sends what build makes of a sequence number and waits for the reply.
-func (c *initClient) call(ctx context.Context, build func(seq uint32) initproto.Message, files ...*os.File) (reply, error) {
+// pending is a packet whose reply is to come.
+type pending struct {
+	seq  uint32
+	done chan reply
+}
+
+// send sends what build makes of a sequence number. PID 1 handles packets in their order.
+func (c *initClient) send(build func(seq uint32) initproto.Message, files ...*os.File) (pending, error) {
 	done := make(chan reply, 1)
 	c.mu.Lock()
 	if c.gone {
 		c.mu.Unlock()
-		return reply{}, sandbox.ErrClosed
+		return pending{}, sandbox.ErrClosed
 	}
 	c.seq++
 	seq := c.seq
@@ -55,18 +61,23 @@ func (c *initClient) call(ctx context.Context, build func(seq uint32) initproto.
 	p := initproto.Encode(build(seq))
 	if len(p) > initproto.MaxMessage {
 		c.drop(seq)
-		return reply{}, syscall.E2BIG // what execve answers to too long arguments
+		return pending{}, syscall.E2BIG // what execve answers to too long arguments
 	}
 	if err := c.conn.Send(p, files...); err != nil {
 		c.drop(seq)
-		return reply{}, fmt.Errorf("%w: send to PID 1: %v", sandbox.ErrClosed, err) //nolint:errorlint // its errno is not the command's
+		return pending{}, fmt.Errorf("%w: send to PID 1: %v", sandbox.ErrClosed, err) //nolint:errorlint // its errno is not the command's
 	}
+	return pending{seq, done}, nil
+}
+
+// wait returns the reply.
+func (c *initClient) wait(ctx context.Context, p pending) (reply, error) {
 	select {
-	case r := <-done:
+	case r := <-p.done:
 		return r, r.err
 	case <-ctx.Done():
 		// The reply may still come; a process that it names is registered all the same and dies with the sandbox.
-		c.drop(seq)
+		c.drop(p.seq)
 		return reply{}, context.Cause(ctx)
 	}
 }

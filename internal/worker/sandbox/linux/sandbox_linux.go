@@ -37,7 +37,9 @@ type box struct {
 
 	mu        sync.Mutex
 	state     state
+	made      map[sandbox.Address]*os.File // listeners of the template that nobody asked for yet
 	listeners []net.Listener
+	claiming  <-chan reply // of PID 1, to the claim; nil when Start has read it
 	tmpTaken  bool
 
 	closing  sync.Once
@@ -57,8 +59,14 @@ var (
 	_ sandbox.CPULimiter = (*box)(nil)
 )
 
-func newBox(d *Driver, id string, p spawner.Prepared) *box {
-	b := &box{driver: d, id: id, freezer: p.Freezer, quota: p.Quota, meter: p.Meter, threads: p.Threads}
+func newBox(d *Driver, id string, t sandbox.Template, p spawner.Prepared) *box {
+	b := &box{
+		driver: d, id: id, freezer: p.Freezer, quota: p.Quota, meter: p.Meter, threads: p.Threads,
+		made: make(map[sandbox.Address]*os.File, len(p.Listeners)),
+	}
+	for i, f := range p.Listeners {
+		b.made[t.Listeners[i]] = f
+	}
 	b.init = newInitClient(p.Init, b.oom)
 	b.run.Go(b.init.receive)
 	return b
@@ -74,9 +82,16 @@ func (b *box) Paths() sandbox.Paths {
 
 // Listen makes a listener in the sandbox's network namespace.
 func (b *box) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	f, err := b.driver.client.Listen(ctx, b.id, network, address)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s inside %s: %w", address, b.id, err)
+	at := sandbox.Address{Network: network, Address: address}
+	b.mu.Lock()
+	f := b.made[at]
+	delete(b.made, at)
+	b.mu.Unlock()
+	if f == nil {
+		var err error
+		if f, err = b.driver.client.Listen(ctx, b.id, network, address); err != nil {
+			return nil, fmt.Errorf("listen on %s inside %s: %w", address, b.id, err)
+		}
 	}
 	defer func() { _ = f.Close() }() // FileListener duplicates it
 	l, err := net.FileListener(f)
@@ -114,16 +129,41 @@ func (b *box) Claim(ctx context.Context, c sandbox.Claim) error {
 		return fmt.Errorf("claim sandbox %s: %w", b.id, err)
 	}
 	defer packet.CloseAll(m.Files)
-	r, err := b.init.call(ctx, func(seq uint32) initproto.Message {
+	// PID 1 attaches the mounts while the caller prepares its command; Start waits for its reply.
+	p, err := b.init.send(func(seq uint32) initproto.Message {
 		return initproto.Claim{Seq: seq, Targets: m.Targets, Replace: m.Replace, Files: uint32(max(0, c.Files))}
 	}, m.Files...)
 	if err != nil {
 		return fmt.Errorf("claim sandbox %s: %w", b.id, err)
 	}
-	if r.m.Errno != 0 {
-		return fmt.Errorf("claim sandbox %s: %s: %w", b.id, r.m.Step, syscall.Errno(r.m.Errno))
-	}
+	b.mu.Lock()
+	b.claiming = p.done
+	b.mu.Unlock()
 	return nil
+}
+
+// awaitClaim returns how the claim went in PID 1, to the first caller after it. PID 1 starts nothing after one that
+// failed.
+func (b *box) awaitClaim(ctx context.Context) error {
+	b.mu.Lock()
+	done := b.claiming
+	b.claiming = nil
+	b.mu.Unlock()
+	if done == nil {
+		return nil
+	}
+	select {
+	case r := <-done:
+		switch {
+		case r.err != nil:
+			return fmt.Errorf("claim sandbox %s: %w", b.id, r.err)
+		case r.m.Errno != 0:
+			return fmt.Errorf("claim sandbox %s: %s: %w", b.id, r.m.Step, syscall.Errno(r.m.Errno))
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Start runs a process as the function's user.
@@ -142,10 +182,17 @@ func (b *box) Start(ctx context.Context, c sandbox.Command) (sandbox.Process, er
 	if err != nil {
 		return nil, err
 	}
-	r, err := b.init.call(ctx, func(seq uint32) initproto.Message {
+	p, err := b.init.send(func(seq uint32) initproto.Message {
 		return initproto.Start{Seq: seq, Path: c.Path, Dir: c.Dir, Args: c.Args, Env: c.Env}
 	}, out.files[:]...)
 	out.close()
+	if cerr := b.awaitClaim(ctx); cerr != nil {
+		return nil, cerr
+	}
+	var r reply
+	if err == nil {
+		r, err = b.init.wait(ctx, p)
+	}
 	if errno := syscall.Errno(0); errors.As(err, &errno) {
 		return nil, &sandbox.StartError{Path: c.Path, Err: errno}
 	}
@@ -289,9 +336,13 @@ func (b *box) Close() error {
 func (b *box) close() error {
 	b.mu.Lock()
 	b.state = closed
-	listeners := b.listeners
+	listeners, made := b.listeners, b.made
+	b.made = nil
 	b.mu.Unlock()
 	var errs []error
+	for _, f := range made {
+		errs = append(errs, f.Close())
+	}
 	for _, l := range listeners {
 		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)

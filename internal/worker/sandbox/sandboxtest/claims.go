@@ -13,7 +13,17 @@ import (
 )
 
 func (s *suite) listeners(t *testing.T) {
-	b := s.parked(t)
+	t.Run("asked for", func(t *testing.T) { s.listen(t, nil) })
+	t.Run("of the template", func(t *testing.T) {
+		s.listen(t, []sandbox.Address{
+			{Network: "tcp", Address: "127.0.0.1:9001"}, {Network: "unix", Address: "@gust-runtime"},
+			{Network: "tcp", Address: "127.0.0.1:9002"}, // nobody asks for it
+		})
+	})
+}
+
+func (s *suite) listen(t *testing.T, made []sandbox.Address) {
+	b := s.prepared(t, sandbox.Template{EphemeralMB: 64, Listeners: made})
 	var ls []net.Listener
 	for _, tt := range []struct{ network, address string }{{"tcp", "127.0.0.1:9001"}, {"tcp", "127.0.0.1:4566"}, {"unix", "@gust-runtime"}} {
 		l, err := b.Listen(t.Context(), tt.network, tt.address)

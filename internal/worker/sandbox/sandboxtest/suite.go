@@ -95,7 +95,12 @@ func (s *suite) claim() sandbox.Claim {
 // parked returns a new sandbox that ends with the test.
 func (s *suite) parked(t *testing.T) sandbox.Sandbox {
 	t.Helper()
-	b, err := s.driver.Prepare(t.Context(), sandbox.Template{EphemeralMB: 64})
+	return s.prepared(t, sandbox.Template{EphemeralMB: 64})
+}
+
+func (s *suite) prepared(t *testing.T, template sandbox.Template) sandbox.Sandbox {
+	t.Helper()
+	b, err := s.driver.Prepare(t.Context(), template)
 	if err != nil {
 		t.Fatal(err)
 	}
