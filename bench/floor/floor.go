@@ -73,10 +73,17 @@ func write(dir, name string, content []byte) error {
 }
 
 // Cold starts the program n times, one after another, and returns for each the time from before the start to the whole
-// response of its first event. One start more, the first, is not counted.
-func Cold(ctx context.Context, clk clock.Clock, p Program, n int, event []byte) ([]time.Duration, error) {
+// response of its first event. One start more, the first, is not counted. pause, where it is not nil, is called before
+// each start that counts, with its number: a machine that was idle for a moment is slower than one in a tight loop, and a
+// floor should be measured in the same state as what is compared with it.
+func Cold(ctx context.Context, clk clock.Clock, p Program, n int, event []byte, pause func(i int) error) ([]time.Duration, error) {
 	out := make([]time.Duration, 0, n)
 	for i := range n + 1 {
+		if i > 0 && pause != nil {
+			if err := pause(i - 1); err != nil {
+				return nil, err
+			}
+		}
 		err := p.run(ctx, func(start func() error, conn func() (*peer, error)) error {
 			begin := clk.Now()
 			if err := start(); err != nil {

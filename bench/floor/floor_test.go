@@ -42,7 +42,7 @@ func programs(tb testing.TB) map[string]Program {
 func TestProgramsAnswer(t *testing.T) {
 	for name, p := range programs(t) {
 		t.Run(name, func(t *testing.T) {
-			cold, err := Cold(t.Context(), clock.System{}, p, 2, []byte(`{"a":1}`))
+			cold, err := Cold(t.Context(), clock.System{}, p, 2, []byte(`{"a":1}`), nil)
 			if err != nil || len(cold) != 2 {
 				t.Fatalf("cold: %v %v", cold, err)
 			}
@@ -56,7 +56,7 @@ func TestProgramsAnswer(t *testing.T) {
 
 func TestProgramThatEndsIsAnError(t *testing.T) {
 	for _, path := range []string{"/nonexistent/program", "/bin/true"} {
-		if _, err := Cold(t.Context(), clock.System{}, Static(path), 1, []byte(`1`)); err == nil {
+		if _, err := Cold(t.Context(), clock.System{}, Static(path), 1, []byte(`1`), nil); err == nil {
 			t.Errorf("%s: no error", path)
 		}
 	}
@@ -66,7 +66,7 @@ func TestProgramThatEndsIsAnError(t *testing.T) {
 func BenchmarkFloor(b *testing.B) {
 	for name, p := range programs(b) {
 		b.Run(name+"/cold", func(b *testing.B) {
-			if _, err := Cold(b.Context(), clock.System{}, p, b.N, []byte(`{"a":1}`)); err != nil {
+			if _, err := Cold(b.Context(), clock.System{}, p, b.N, []byte(`{"a":1}`), nil); err != nil {
 				b.Fatal(err)
 			}
 		})

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -23,7 +24,7 @@ type benchColdCommand struct {
 
 // Help is shown by `gust bench cold --help`.
 func (benchColdCommand) Help() string {
-	return `A cold start is the first call of a new function through the signed HTTP API; its code is unpacked already. The floor is the bare program of bench/floor: same interpreter and handler, no sandbox. "parked" finds a sandbox made in advance, "pool empty" makes one on the spot.`
+	return `A cold start is the first call of a new function through the signed HTTP API; its code is unpacked already. The floor is the bare program of bench/floor: same interpreter and handler, no sandbox; the two are measured in turns, each after a moment of idleness. "parked" finds a sandbox made in advance, "pool empty" makes one on the spot.`
 }
 
 // Run measures and prints the tables.
@@ -34,11 +35,7 @@ func (c benchColdCommand) Run(ctx context.Context, e *Env) error {
 		fmt.Fprintln(t, "runtime\tfloor p50\tparked p50\tp99\tratio\tpool empty p50\tp99\tover floor\tms\t")
 		sustained := make([]sustainedRow, 0, len(subjects))
 		for _, s := range subjects {
-			bare, err := floor.Cold(ctx, clock.System{}, s.floor, c.Count, benchEvent)
-			if err != nil {
-				return fmt.Errorf("floor of %s: %w", s.name, err)
-			}
-			parked, row, err := c.parked(ctx, e, s)
+			bare, parked, row, err := c.parked(ctx, e, s)
 			if err != nil {
 				return err
 			}
@@ -77,13 +74,13 @@ func (c benchColdCommand) writeSustained(e *Env, rows []sustainedRow) error {
 	return t.Flush()
 }
 
-// parked measures cold starts that find a parked sandbox, at a pace that lets the pool refill, then the sustained run.
-func (c benchColdCommand) parked(ctx context.Context, e *Env, s subject) (measure.Times, sustainedRow, error) {
-	row := sustainedRow{name: s.name}
-	var times measure.Times
+// parked measures cold starts that find a parked sandbox, in turns with the floor, at a pace that lets the pool refill;
+// then the sustained run.
+func (c benchColdCommand) parked(ctx context.Context, e *Env, s subject) (bare []time.Duration, times measure.Times, row sustainedRow, err error) {
+	row.name = s.name
 	o, err := e.trialOptions("--driver", c.Driver, "--pool-size", "8")
 	if err != nil {
-		return nil, row, err
+		return nil, nil, row, err
 	}
 	err = trial.With(ctx, o, func(server *trial.Server) error {
 		client := server.Client()
@@ -94,7 +91,7 @@ func (c benchColdCommand) parked(ctx context.Context, e *Env, s subject) (measur
 		if _, err := client.Invoke(ctx, functionName(0), benchEvent, false); err != nil {
 			return err
 		}
-		if times, _, err = paced(ctx, client, 1, c.Count, 5); err != nil {
+		if bare, times, err = c.inTurns(ctx, client, s); err != nil {
 			return err
 		}
 		before, err := measure.TreeOf(server.PID(), nil)
@@ -108,7 +105,30 @@ func (c benchColdCommand) parked(ctx context.Context, e *Env, s subject) (measur
 		row.cpu = (after.CPU - before.CPU) / time.Duration(max(c.Burst, 1))
 		return err
 	})
-	return times, row, err
+	return bare, times, row, err
+}
+
+// turn is the time from one cold start to the next, ours or the floor's: the machine is idle before each.
+const turn = 100 * time.Millisecond
+
+func (c benchColdCommand) inTurns(ctx context.Context, client *trial.Client, s subject) (bare []time.Duration, ours measure.Times, err error) {
+	clk := clock.System{}
+	began := clk.Now()
+	at := func(slot int) error {
+		return clk.Sleep(ctx, max(began.Add(time.Duration(slot)*turn).Sub(clk.Now()), 0))
+	}
+	bare, err = floor.Cold(ctx, clk, s.floor, c.Count, benchEvent, func(i int) error {
+		if err := at(2 * i); err != nil {
+			return err
+		}
+		a, err := client.Invoke(ctx, functionName(1+i), benchEvent, false)
+		ours = append(ours, a.Took)
+		return errors.Join(err, at(2*i+1))
+	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", s.name, err)
+	}
+	return bare, ours, err
 }
 
 // empty measures cold starts with no pool at all.
