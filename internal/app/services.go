@@ -45,7 +45,7 @@ type parts struct {
 // services is the registry: one entry for each AWS service, and the map of who calls whom.
 func services(p parts) []Service {
 	log := func(service string) *slog.Logger { return p.log.With("service", service) }
-	roles := iam.New(iam.Deps{Store: p.store, Clock: p.clock, IDs: p.ids})
+	roles := iam.New(iam.Deps{Store: p.store, Clock: p.clock, IDs: p.ids, Log: log("iam")})
 	tokens := sts.New(sts.Deps{Sessions: p.sessions, IAM: iamapi.Client{Caller: p.caller}, Clock: p.clock})
 	groups := logs.New(logs.Deps{Store: p.store, Clock: p.clock, Log: log("logs")})
 	environments := p.worker.pool(groups, tokens.FunctionCredentials)

@@ -30,7 +30,7 @@ var services = [...]Service{
 	{ID: "elbv2", ServiceID: "Elastic Load Balancing v2", Protocols: []wire.ProtocolID{wire.ProtocolQuery}, All: 51},
 	{ID: "events", ServiceID: "EventBridge", Protocols: []wire.ProtocolID{wire.ProtocolJSON}, All: 57},
 	{ID: "firehose", ServiceID: "Firehose", Protocols: []wire.ProtocolID{wire.ProtocolJSON}, All: 12},
-	{ID: "iam", ServiceID: "IAM", Protocols: []wire.ProtocolID{wire.ProtocolQuery}, Implemented: 16, All: 181},
+	{ID: "iam", ServiceID: "IAM", Protocols: []wire.ProtocolID{wire.ProtocolQuery}, Implemented: 25, All: 181},
 	{ID: "kafka", ServiceID: "Kafka", Protocols: []wire.ProtocolID{wire.ProtocolRESTJSON}, All: 73},
 	{ID: "kinesis", ServiceID: "Kinesis", Protocols: []wire.ProtocolID{wire.ProtocolJSON}, All: 57},
 	{ID: "kms", ServiceID: "KMS", Protocols: []wire.ProtocolID{wire.ProtocolJSON}, All: 56},

@@ -14,20 +14,29 @@ import (
 // API is the part of IAM that Gust implements: one method for each operation in ops.txt.
 type API interface {
 	AttachRolePolicy(ctx context.Context, in *AttachRolePolicyRequest) (*AttachRolePolicyOutput, error)
+	CreateAccessKey(ctx context.Context, in *CreateAccessKeyRequest) (*CreateAccessKeyResponse, error)
 	CreateRole(ctx context.Context, in *CreateRoleRequest) (*CreateRoleResponse, error)
+	CreateUser(ctx context.Context, in *CreateUserRequest) (*CreateUserResponse, error)
+	DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyRequest) (*DeleteAccessKeyOutput, error)
 	DeleteRole(ctx context.Context, in *DeleteRoleRequest) (*DeleteRoleOutput, error)
 	DeleteRolePolicy(ctx context.Context, in *DeleteRolePolicyRequest) (*DeleteRolePolicyOutput, error)
+	DeleteUser(ctx context.Context, in *DeleteUserRequest) (*DeleteUserOutput, error)
 	DetachRolePolicy(ctx context.Context, in *DetachRolePolicyRequest) (*DetachRolePolicyOutput, error)
+	GetAccessKeyLastUsed(ctx context.Context, in *GetAccessKeyLastUsedRequest) (*GetAccessKeyLastUsedResponse, error)
 	GetRole(ctx context.Context, in *GetRoleRequest) (*GetRoleResponse, error)
 	GetRolePolicy(ctx context.Context, in *GetRolePolicyRequest) (*GetRolePolicyResponse, error)
+	GetUser(ctx context.Context, in *GetUserRequest) (*GetUserResponse, error)
+	ListAccessKeys(ctx context.Context, in *ListAccessKeysRequest) (*ListAccessKeysResponse, error)
 	ListAttachedRolePolicies(ctx context.Context, in *ListAttachedRolePoliciesRequest) (*ListAttachedRolePoliciesResponse, error)
 	ListInstanceProfilesForRole(ctx context.Context, in *ListInstanceProfilesForRoleRequest) (*ListInstanceProfilesForRoleResponse, error)
 	ListRolePolicies(ctx context.Context, in *ListRolePoliciesRequest) (*ListRolePoliciesResponse, error)
 	ListRoleTags(ctx context.Context, in *ListRoleTagsRequest) (*ListRoleTagsResponse, error)
 	ListRoles(ctx context.Context, in *ListRolesRequest) (*ListRolesResponse, error)
+	ListUsers(ctx context.Context, in *ListUsersRequest) (*ListUsersResponse, error)
 	PutRolePolicy(ctx context.Context, in *PutRolePolicyRequest) (*PutRolePolicyOutput, error)
 	TagRole(ctx context.Context, in *TagRoleRequest) (*TagRoleOutput, error)
 	UntagRole(ctx context.Context, in *UntagRoleRequest) (*UntagRoleOutput, error)
+	UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyRequest) (*UpdateAccessKeyOutput, error)
 	UpdateAssumeRolePolicy(ctx context.Context, in *UpdateAssumeRolePolicyRequest) (*UpdateAssumeRolePolicyOutput, error)
 }
 
@@ -44,7 +53,16 @@ var operations = [...]func(ctx context.Context, impl API, in any) (any, error){
 		return impl.AttachRolePolicy(ctx, in.(*AttachRolePolicyRequest))
 	},
 	func(ctx context.Context, impl API, in any) (any, error) {
+		return impl.CreateAccessKey(ctx, in.(*CreateAccessKeyRequest))
+	},
+	func(ctx context.Context, impl API, in any) (any, error) {
 		return impl.CreateRole(ctx, in.(*CreateRoleRequest))
+	},
+	func(ctx context.Context, impl API, in any) (any, error) {
+		return impl.CreateUser(ctx, in.(*CreateUserRequest))
+	},
+	func(ctx context.Context, impl API, in any) (any, error) {
+		return impl.DeleteAccessKey(ctx, in.(*DeleteAccessKeyRequest))
 	},
 	func(ctx context.Context, impl API, in any) (any, error) {
 		return impl.DeleteRole(ctx, in.(*DeleteRoleRequest))
@@ -53,13 +71,25 @@ var operations = [...]func(ctx context.Context, impl API, in any) (any, error){
 		return impl.DeleteRolePolicy(ctx, in.(*DeleteRolePolicyRequest))
 	},
 	func(ctx context.Context, impl API, in any) (any, error) {
+		return impl.DeleteUser(ctx, in.(*DeleteUserRequest))
+	},
+	func(ctx context.Context, impl API, in any) (any, error) {
 		return impl.DetachRolePolicy(ctx, in.(*DetachRolePolicyRequest))
+	},
+	func(ctx context.Context, impl API, in any) (any, error) {
+		return impl.GetAccessKeyLastUsed(ctx, in.(*GetAccessKeyLastUsedRequest))
 	},
 	func(ctx context.Context, impl API, in any) (any, error) {
 		return impl.GetRole(ctx, in.(*GetRoleRequest))
 	},
 	func(ctx context.Context, impl API, in any) (any, error) {
 		return impl.GetRolePolicy(ctx, in.(*GetRolePolicyRequest))
+	},
+	func(ctx context.Context, impl API, in any) (any, error) {
+		return impl.GetUser(ctx, in.(*GetUserRequest))
+	},
+	func(ctx context.Context, impl API, in any) (any, error) {
+		return impl.ListAccessKeys(ctx, in.(*ListAccessKeysRequest))
 	},
 	func(ctx context.Context, impl API, in any) (any, error) {
 		return impl.ListAttachedRolePolicies(ctx, in.(*ListAttachedRolePoliciesRequest))
@@ -77,6 +107,9 @@ var operations = [...]func(ctx context.Context, impl API, in any) (any, error){
 		return impl.ListRoles(ctx, in.(*ListRolesRequest))
 	},
 	func(ctx context.Context, impl API, in any) (any, error) {
+		return impl.ListUsers(ctx, in.(*ListUsersRequest))
+	},
+	func(ctx context.Context, impl API, in any) (any, error) {
 		return impl.PutRolePolicy(ctx, in.(*PutRolePolicyRequest))
 	},
 	func(ctx context.Context, impl API, in any) (any, error) {
@@ -84,6 +117,9 @@ var operations = [...]func(ctx context.Context, impl API, in any) (any, error){
 	},
 	func(ctx context.Context, impl API, in any) (any, error) {
 		return impl.UntagRole(ctx, in.(*UntagRoleRequest))
+	},
+	func(ctx context.Context, impl API, in any) (any, error) {
+		return impl.UpdateAccessKey(ctx, in.(*UpdateAccessKeyRequest))
 	},
 	func(ctx context.Context, impl API, in any) (any, error) {
 		return impl.UpdateAssumeRolePolicy(ctx, in.(*UpdateAssumeRolePolicyRequest))
@@ -100,9 +136,24 @@ func (c Client) AttachRolePolicy(ctx context.Context, in *AttachRolePolicyReques
 	return wire.Call[AttachRolePolicyOutput](ctx, c.Caller, "iam", "AttachRolePolicy", in)
 }
 
+// CreateAccessKey implements API.
+func (c Client) CreateAccessKey(ctx context.Context, in *CreateAccessKeyRequest) (*CreateAccessKeyResponse, error) {
+	return wire.Call[CreateAccessKeyResponse](ctx, c.Caller, "iam", "CreateAccessKey", in)
+}
+
 // CreateRole implements API.
 func (c Client) CreateRole(ctx context.Context, in *CreateRoleRequest) (*CreateRoleResponse, error) {
 	return wire.Call[CreateRoleResponse](ctx, c.Caller, "iam", "CreateRole", in)
+}
+
+// CreateUser implements API.
+func (c Client) CreateUser(ctx context.Context, in *CreateUserRequest) (*CreateUserResponse, error) {
+	return wire.Call[CreateUserResponse](ctx, c.Caller, "iam", "CreateUser", in)
+}
+
+// DeleteAccessKey implements API.
+func (c Client) DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyRequest) (*DeleteAccessKeyOutput, error) {
+	return wire.Call[DeleteAccessKeyOutput](ctx, c.Caller, "iam", "DeleteAccessKey", in)
 }
 
 // DeleteRole implements API.
@@ -115,9 +166,19 @@ func (c Client) DeleteRolePolicy(ctx context.Context, in *DeleteRolePolicyReques
 	return wire.Call[DeleteRolePolicyOutput](ctx, c.Caller, "iam", "DeleteRolePolicy", in)
 }
 
+// DeleteUser implements API.
+func (c Client) DeleteUser(ctx context.Context, in *DeleteUserRequest) (*DeleteUserOutput, error) {
+	return wire.Call[DeleteUserOutput](ctx, c.Caller, "iam", "DeleteUser", in)
+}
+
 // DetachRolePolicy implements API.
 func (c Client) DetachRolePolicy(ctx context.Context, in *DetachRolePolicyRequest) (*DetachRolePolicyOutput, error) {
 	return wire.Call[DetachRolePolicyOutput](ctx, c.Caller, "iam", "DetachRolePolicy", in)
+}
+
+// GetAccessKeyLastUsed implements API.
+func (c Client) GetAccessKeyLastUsed(ctx context.Context, in *GetAccessKeyLastUsedRequest) (*GetAccessKeyLastUsedResponse, error) {
+	return wire.Call[GetAccessKeyLastUsedResponse](ctx, c.Caller, "iam", "GetAccessKeyLastUsed", in)
 }
 
 // GetRole implements API.
@@ -128,6 +189,16 @@ func (c Client) GetRole(ctx context.Context, in *GetRoleRequest) (*GetRoleRespon
 // GetRolePolicy implements API.
 func (c Client) GetRolePolicy(ctx context.Context, in *GetRolePolicyRequest) (*GetRolePolicyResponse, error) {
 	return wire.Call[GetRolePolicyResponse](ctx, c.Caller, "iam", "GetRolePolicy", in)
+}
+
+// GetUser implements API.
+func (c Client) GetUser(ctx context.Context, in *GetUserRequest) (*GetUserResponse, error) {
+	return wire.Call[GetUserResponse](ctx, c.Caller, "iam", "GetUser", in)
+}
+
+// ListAccessKeys implements API.
+func (c Client) ListAccessKeys(ctx context.Context, in *ListAccessKeysRequest) (*ListAccessKeysResponse, error) {
+	return wire.Call[ListAccessKeysResponse](ctx, c.Caller, "iam", "ListAccessKeys", in)
 }
 
 // ListAttachedRolePolicies implements API.
@@ -155,6 +226,11 @@ func (c Client) ListRoles(ctx context.Context, in *ListRolesRequest) (*ListRoles
 	return wire.Call[ListRolesResponse](ctx, c.Caller, "iam", "ListRoles", in)
 }
 
+// ListUsers implements API.
+func (c Client) ListUsers(ctx context.Context, in *ListUsersRequest) (*ListUsersResponse, error) {
+	return wire.Call[ListUsersResponse](ctx, c.Caller, "iam", "ListUsers", in)
+}
+
 // PutRolePolicy implements API.
 func (c Client) PutRolePolicy(ctx context.Context, in *PutRolePolicyRequest) (*PutRolePolicyOutput, error) {
 	return wire.Call[PutRolePolicyOutput](ctx, c.Caller, "iam", "PutRolePolicy", in)
@@ -168,6 +244,11 @@ func (c Client) TagRole(ctx context.Context, in *TagRoleRequest) (*TagRoleOutput
 // UntagRole implements API.
 func (c Client) UntagRole(ctx context.Context, in *UntagRoleRequest) (*UntagRoleOutput, error) {
 	return wire.Call[UntagRoleOutput](ctx, c.Caller, "iam", "UntagRole", in)
+}
+
+// UpdateAccessKey implements API.
+func (c Client) UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyRequest) (*UpdateAccessKeyOutput, error) {
+	return wire.Call[UpdateAccessKeyOutput](ctx, c.Caller, "iam", "UpdateAccessKey", in)
 }
 
 // UpdateAssumeRolePolicy implements API.

@@ -13,29 +13,46 @@ import (
 const (
 	_ wire.Ref = iota
 	refAccessDenied
+	refAccessKey
+	refAccessKeyLastUsed
+	refAccessKeyMetadata
 	refAttachRolePolicyOutput
 	refAttachRolePolicyRequest
 	refAttachedPermissionsBoundary
 	refAttachedPolicy
 	refConcurrentModificationException
 	refConcurrentModificationMessage
+	refCreateAccessKeyRequest
+	refCreateAccessKeyResponse
 	refCreateRoleRequest
 	refCreateRoleResponse
+	refCreateUserRequest
+	refCreateUserResponse
+	refDeleteAccessKeyOutput
+	refDeleteAccessKeyRequest
 	refDeleteConflictException
 	refDeleteRoleOutput
 	refDeleteRolePolicyOutput
 	refDeleteRolePolicyRequest
 	refDeleteRoleRequest
+	refDeleteUserOutput
+	refDeleteUserRequest
 	refDetachRolePolicyOutput
 	refDetachRolePolicyRequest
 	refEntityAlreadyExistsException
+	refGetAccessKeyLastUsedRequest
+	refGetAccessKeyLastUsedResponse
 	refGetRolePolicyRequest
 	refGetRolePolicyResponse
 	refGetRoleRequest
 	refGetRoleResponse
+	refGetUserRequest
+	refGetUserResponse
 	refInstanceProfile
 	refInvalidInputException
 	refLimitExceededException
+	refListAccessKeysRequest
+	refListAccessKeysResponse
 	refListAttachedRolePoliciesRequest
 	refListAttachedRolePoliciesResponse
 	refListInstanceProfilesForRoleRequest
@@ -46,6 +63,8 @@ const (
 	refListRoleTagsResponse
 	refListRolesRequest
 	refListRolesResponse
+	refListUsersRequest
+	refListUsersResponse
 	refMalformedPolicyDocumentException
 	refNoSuchEntityException
 	refPermissionsBoundaryAttachmentType
@@ -63,15 +82,22 @@ const (
 	refUnmodifiableEntityException
 	refUntagRoleOutput
 	refUntagRoleRequest
+	refUpdateAccessKeyOutput
+	refUpdateAccessKeyRequest
 	refUpdateAssumeRolePolicyOutput
 	refUpdateAssumeRolePolicyRequest
+	refUser
 	refValidationError
+	refaccessKeyIdType
+	refaccessKeyMetadataListType
+	refaccessKeySecretType
 	refarnType
 	refattachedPoliciesListType
 	refbooleanType
 	refdateType
 	refdeleteConflictMessage
 	refentityAlreadyExistsMessage
+	refexistingUserNameType
 	refidType
 	refinstanceProfileListType
 	refinstanceProfileNameType
@@ -96,12 +122,15 @@ const (
 	refroleMaxSessionDurationType
 	refroleNameType
 	refserviceFailureExceptionMessage
+	refstatusType
 	refstringType
 	reftagKeyListType
 	reftagKeyType
 	reftagListType
 	reftagValueType
 	refunmodifiableEntityMessage
+	refuserListType
+	refuserNameType
 )
 
 // Schema returns the table of IAM.
@@ -121,6 +150,24 @@ var schema = wire.Schema{
 		{Name: "AccessDenied", Kind: wire.KindStruct, Go: wire.StructOf[AccessDenied]{}, Error: &wire.ErrorInfo{Code: "AccessDenied", Status: 403, Sender: true, Message: "message"}, Fields: []wire.Field{
 			{Name: "message", Off: unsafe.Offsetof(AccessDenied{}.Message), Type: refString},
 		}},
+		{Name: "AccessKey", Kind: wire.KindStruct, Go: wire.StructOf[AccessKey]{}, Fields: []wire.Field{
+			{Name: "UserName", Off: unsafe.Offsetof(AccessKey{}.UserName), Type: refuserNameType, Flags: wire.Required},
+			{Name: "AccessKeyId", Off: unsafe.Offsetof(AccessKey{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Required},
+			{Name: "Status", Off: unsafe.Offsetof(AccessKey{}.Status), Type: refstatusType, Flags: wire.Required},
+			{Name: "SecretAccessKey", Off: unsafe.Offsetof(AccessKey{}.SecretAccessKey), Type: refaccessKeySecretType, Flags: wire.Required | wire.Sensitive},
+			{Name: "CreateDate", Off: unsafe.Offsetof(AccessKey{}.CreateDate), Type: refdateType},
+		}},
+		{Name: "AccessKeyLastUsed", Kind: wire.KindStruct, Go: wire.StructOf[AccessKeyLastUsed]{}, Fields: []wire.Field{
+			{Name: "LastUsedDate", Off: unsafe.Offsetof(AccessKeyLastUsed{}.LastUsedDate), Type: refdateType},
+			{Name: "ServiceName", Off: unsafe.Offsetof(AccessKeyLastUsed{}.ServiceName), Type: refstringType, Flags: wire.Required},
+			{Name: "Region", Off: unsafe.Offsetof(AccessKeyLastUsed{}.Region), Type: refstringType, Flags: wire.Required},
+		}},
+		{Name: "AccessKeyMetadata", Kind: wire.KindStruct, Go: wire.StructOf[AccessKeyMetadata]{}, Fields: []wire.Field{
+			{Name: "UserName", Off: unsafe.Offsetof(AccessKeyMetadata{}.UserName), Type: refuserNameType, Flags: wire.Pointer},
+			{Name: "AccessKeyId", Off: unsafe.Offsetof(AccessKeyMetadata{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Pointer},
+			{Name: "Status", Off: unsafe.Offsetof(AccessKeyMetadata{}.Status), Type: refstatusType, Flags: wire.Pointer},
+			{Name: "CreateDate", Off: unsafe.Offsetof(AccessKeyMetadata{}.CreateDate), Type: refdateType},
+		}},
 		{Name: "AttachRolePolicyOutput", Kind: wire.KindStruct, Go: wire.StructOf[AttachRolePolicyOutput]{}},
 		{Name: "AttachRolePolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[AttachRolePolicyRequest]{}, Fields: []wire.Field{
 			{Name: "RoleName", Off: unsafe.Offsetof(AttachRolePolicyRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
@@ -138,6 +185,12 @@ var schema = wire.Schema{
 			{Name: "message", Off: unsafe.Offsetof(ConcurrentModificationException{}.Message), Type: refConcurrentModificationMessage},
 		}},
 		{Name: "ConcurrentModificationMessage", Kind: wire.KindString},
+		{Name: "CreateAccessKeyRequest", Kind: wire.KindStruct, Go: wire.StructOf[CreateAccessKeyRequest]{}, Fields: []wire.Field{
+			{Name: "UserName", Off: unsafe.Offsetof(CreateAccessKeyRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
+		}},
+		{Name: "CreateAccessKeyResponse", Kind: wire.KindStruct, Go: wire.StructOf[CreateAccessKeyResponse]{}, Fields: []wire.Field{
+			{Name: "AccessKey", Off: unsafe.Offsetof(CreateAccessKeyResponse{}.AccessKey), Type: refAccessKey, Flags: wire.Required},
+		}},
 		{Name: "CreateRoleRequest", Kind: wire.KindStruct, Go: wire.StructOf[CreateRoleRequest]{}, Fields: []wire.Field{
 			{Name: "Path", Off: unsafe.Offsetof(CreateRoleRequest{}.Path), Type: refpathType, Flags: wire.Pointer},
 			{Name: "RoleName", Off: unsafe.Offsetof(CreateRoleRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
@@ -151,6 +204,20 @@ var schema = wire.Schema{
 		{Name: "CreateRoleResponse", Kind: wire.KindStruct, Go: wire.StructOf[CreateRoleResponse]{}, Fields: []wire.Field{
 			{Name: "Role", Off: unsafe.Offsetof(CreateRoleResponse{}.Role), Type: refRole, Flags: wire.Required},
 		}},
+		{Name: "CreateUserRequest", Kind: wire.KindStruct, Go: wire.StructOf[CreateUserRequest]{}, Fields: []wire.Field{
+			{Name: "Path", Off: unsafe.Offsetof(CreateUserRequest{}.Path), Type: refpathType, Flags: wire.Pointer},
+			{Name: "UserName", Off: unsafe.Offsetof(CreateUserRequest{}.UserName), Type: refuserNameType, Flags: wire.Required},
+			{Name: "PermissionsBoundary", Off: unsafe.Offsetof(CreateUserRequest{}.PermissionsBoundary), Type: refarnType, Flags: wire.Pointer},
+			{Name: "Tags", Off: unsafe.Offsetof(CreateUserRequest{}.Tags), Type: reftagListType},
+		}},
+		{Name: "CreateUserResponse", Kind: wire.KindStruct, Go: wire.StructOf[CreateUserResponse]{}, Fields: []wire.Field{
+			{Name: "User", Off: unsafe.Offsetof(CreateUserResponse{}.User), Type: refUser},
+		}},
+		{Name: "DeleteAccessKeyOutput", Kind: wire.KindStruct, Go: wire.StructOf[DeleteAccessKeyOutput]{}},
+		{Name: "DeleteAccessKeyRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteAccessKeyRequest]{}, Fields: []wire.Field{
+			{Name: "UserName", Off: unsafe.Offsetof(DeleteAccessKeyRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
+			{Name: "AccessKeyId", Off: unsafe.Offsetof(DeleteAccessKeyRequest{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Required},
+		}},
 		{Name: "DeleteConflictException", Kind: wire.KindStruct, Go: wire.StructOf[DeleteConflictException]{}, Error: &wire.ErrorInfo{Code: "DeleteConflict", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
 			{Name: "message", Off: unsafe.Offsetof(DeleteConflictException{}.Message), Type: refdeleteConflictMessage},
 		}},
@@ -163,6 +230,10 @@ var schema = wire.Schema{
 		{Name: "DeleteRoleRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteRoleRequest]{}, Fields: []wire.Field{
 			{Name: "RoleName", Off: unsafe.Offsetof(DeleteRoleRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
 		}},
+		{Name: "DeleteUserOutput", Kind: wire.KindStruct, Go: wire.StructOf[DeleteUserOutput]{}},
+		{Name: "DeleteUserRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteUserRequest]{}, Fields: []wire.Field{
+			{Name: "UserName", Off: unsafe.Offsetof(DeleteUserRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Required},
+		}},
 		{Name: "DetachRolePolicyOutput", Kind: wire.KindStruct, Go: wire.StructOf[DetachRolePolicyOutput]{}},
 		{Name: "DetachRolePolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[DetachRolePolicyRequest]{}, Fields: []wire.Field{
 			{Name: "RoleName", Off: unsafe.Offsetof(DetachRolePolicyRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
@@ -170,6 +241,13 @@ var schema = wire.Schema{
 		}},
 		{Name: "EntityAlreadyExistsException", Kind: wire.KindStruct, Go: wire.StructOf[EntityAlreadyExistsException]{}, Error: &wire.ErrorInfo{Code: "EntityAlreadyExists", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
 			{Name: "message", Off: unsafe.Offsetof(EntityAlreadyExistsException{}.Message), Type: refentityAlreadyExistsMessage},
+		}},
+		{Name: "GetAccessKeyLastUsedRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetAccessKeyLastUsedRequest]{}, Fields: []wire.Field{
+			{Name: "AccessKeyId", Off: unsafe.Offsetof(GetAccessKeyLastUsedRequest{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Required},
+		}},
+		{Name: "GetAccessKeyLastUsedResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetAccessKeyLastUsedResponse]{}, Fields: []wire.Field{
+			{Name: "UserName", Off: unsafe.Offsetof(GetAccessKeyLastUsedResponse{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
+			{Name: "AccessKeyLastUsed", Off: unsafe.Offsetof(GetAccessKeyLastUsedResponse{}.AccessKeyLastUsed), Type: refAccessKeyLastUsed},
 		}},
 		{Name: "GetRolePolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetRolePolicyRequest]{}, Fields: []wire.Field{
 			{Name: "RoleName", Off: unsafe.Offsetof(GetRolePolicyRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
@@ -186,6 +264,12 @@ var schema = wire.Schema{
 		{Name: "GetRoleResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetRoleResponse]{}, Fields: []wire.Field{
 			{Name: "Role", Off: unsafe.Offsetof(GetRoleResponse{}.Role), Type: refRole, Flags: wire.Required},
 		}},
+		{Name: "GetUserRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetUserRequest]{}, Fields: []wire.Field{
+			{Name: "UserName", Off: unsafe.Offsetof(GetUserRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
+		}},
+		{Name: "GetUserResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetUserResponse]{}, Fields: []wire.Field{
+			{Name: "User", Off: unsafe.Offsetof(GetUserResponse{}.User), Type: refUser, Flags: wire.Required},
+		}},
 		{Name: "InstanceProfile", Kind: wire.KindStruct, Go: wire.StructOf[InstanceProfile]{}, Fields: []wire.Field{
 			{Name: "Path", Off: unsafe.Offsetof(InstanceProfile{}.Path), Type: refpathType, Flags: wire.Required},
 			{Name: "InstanceProfileName", Off: unsafe.Offsetof(InstanceProfile{}.InstanceProfileName), Type: refinstanceProfileNameType, Flags: wire.Required},
@@ -200,6 +284,16 @@ var schema = wire.Schema{
 		}},
 		{Name: "LimitExceededException", Kind: wire.KindStruct, Go: wire.StructOf[LimitExceededException]{}, Error: &wire.ErrorInfo{Code: "LimitExceeded", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
 			{Name: "message", Off: unsafe.Offsetof(LimitExceededException{}.Message), Type: reflimitExceededMessage},
+		}},
+		{Name: "ListAccessKeysRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListAccessKeysRequest]{}, Fields: []wire.Field{
+			{Name: "UserName", Off: unsafe.Offsetof(ListAccessKeysRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
+			{Name: "Marker", Off: unsafe.Offsetof(ListAccessKeysRequest{}.Marker), Type: refmarkerType, Flags: wire.Pointer},
+			{Name: "MaxItems", Off: unsafe.Offsetof(ListAccessKeysRequest{}.MaxItems), Type: refmaxItemsType, Flags: wire.Pointer},
+		}},
+		{Name: "ListAccessKeysResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListAccessKeysResponse]{}, Fields: []wire.Field{
+			{Name: "AccessKeyMetadata", Off: unsafe.Offsetof(ListAccessKeysResponse{}.AccessKeyMetadata), Type: refaccessKeyMetadataListType, Flags: wire.Required},
+			{Name: "IsTruncated", Off: unsafe.Offsetof(ListAccessKeysResponse{}.IsTruncated), Type: refbooleanType, Flags: wire.Pointer},
+			{Name: "Marker", Off: unsafe.Offsetof(ListAccessKeysResponse{}.Marker), Type: refresponseMarkerType, Flags: wire.Pointer},
 		}},
 		{Name: "ListAttachedRolePoliciesRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListAttachedRolePoliciesRequest]{}, Fields: []wire.Field{
 			{Name: "RoleName", Off: unsafe.Offsetof(ListAttachedRolePoliciesRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
@@ -251,6 +345,16 @@ var schema = wire.Schema{
 			{Name: "Roles", Off: unsafe.Offsetof(ListRolesResponse{}.Roles), Type: refroleListType, Flags: wire.Required},
 			{Name: "IsTruncated", Off: unsafe.Offsetof(ListRolesResponse{}.IsTruncated), Type: refbooleanType, Flags: wire.Pointer},
 			{Name: "Marker", Off: unsafe.Offsetof(ListRolesResponse{}.Marker), Type: refresponseMarkerType, Flags: wire.Pointer},
+		}},
+		{Name: "ListUsersRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListUsersRequest]{}, Fields: []wire.Field{
+			{Name: "PathPrefix", Off: unsafe.Offsetof(ListUsersRequest{}.PathPrefix), Type: refpathPrefixType, Flags: wire.Pointer},
+			{Name: "Marker", Off: unsafe.Offsetof(ListUsersRequest{}.Marker), Type: refmarkerType, Flags: wire.Pointer},
+			{Name: "MaxItems", Off: unsafe.Offsetof(ListUsersRequest{}.MaxItems), Type: refmaxItemsType, Flags: wire.Pointer},
+		}},
+		{Name: "ListUsersResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListUsersResponse]{}, Fields: []wire.Field{
+			{Name: "Users", Off: unsafe.Offsetof(ListUsersResponse{}.Users), Type: refuserListType, Flags: wire.Required},
+			{Name: "IsTruncated", Off: unsafe.Offsetof(ListUsersResponse{}.IsTruncated), Type: refbooleanType, Flags: wire.Pointer},
+			{Name: "Marker", Off: unsafe.Offsetof(ListUsersResponse{}.Marker), Type: refresponseMarkerType, Flags: wire.Pointer},
 		}},
 		{Name: "MalformedPolicyDocumentException", Kind: wire.KindStruct, Go: wire.StructOf[MalformedPolicyDocumentException]{}, Error: &wire.ErrorInfo{Code: "MalformedPolicyDocument", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
 			{Name: "message", Off: unsafe.Offsetof(MalformedPolicyDocumentException{}.Message), Type: refmalformedPolicyDocumentMessage},
@@ -312,20 +416,40 @@ var schema = wire.Schema{
 			{Name: "RoleName", Off: unsafe.Offsetof(UntagRoleRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
 			{Name: "TagKeys", Off: unsafe.Offsetof(UntagRoleRequest{}.TagKeys), Type: reftagKeyListType, Flags: wire.Required},
 		}},
+		{Name: "UpdateAccessKeyOutput", Kind: wire.KindStruct, Go: wire.StructOf[UpdateAccessKeyOutput]{}},
+		{Name: "UpdateAccessKeyRequest", Kind: wire.KindStruct, Go: wire.StructOf[UpdateAccessKeyRequest]{}, Fields: []wire.Field{
+			{Name: "UserName", Off: unsafe.Offsetof(UpdateAccessKeyRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
+			{Name: "AccessKeyId", Off: unsafe.Offsetof(UpdateAccessKeyRequest{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Required},
+			{Name: "Status", Off: unsafe.Offsetof(UpdateAccessKeyRequest{}.Status), Type: refstatusType, Flags: wire.Required},
+		}},
 		{Name: "UpdateAssumeRolePolicyOutput", Kind: wire.KindStruct, Go: wire.StructOf[UpdateAssumeRolePolicyOutput]{}},
 		{Name: "UpdateAssumeRolePolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[UpdateAssumeRolePolicyRequest]{}, Fields: []wire.Field{
 			{Name: "RoleName", Off: unsafe.Offsetof(UpdateAssumeRolePolicyRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
 			{Name: "PolicyDocument", Off: unsafe.Offsetof(UpdateAssumeRolePolicyRequest{}.PolicyDocument), Type: refpolicyDocumentType, Flags: wire.Required},
 		}},
+		{Name: "User", Kind: wire.KindStruct, Go: wire.StructOf[User]{}, Fields: []wire.Field{
+			{Name: "Path", Off: unsafe.Offsetof(User{}.Path), Type: refpathType, Flags: wire.Required},
+			{Name: "UserName", Off: unsafe.Offsetof(User{}.UserName), Type: refuserNameType, Flags: wire.Required},
+			{Name: "UserId", Off: unsafe.Offsetof(User{}.UserId), Type: refidType, Flags: wire.Required},
+			{Name: "Arn", Off: unsafe.Offsetof(User{}.Arn), Type: refarnType, Flags: wire.Required},
+			{Name: "CreateDate", Off: unsafe.Offsetof(User{}.CreateDate), Type: refdateType, Flags: wire.Required},
+			{Name: "PasswordLastUsed", Off: unsafe.Offsetof(User{}.PasswordLastUsed), Type: refdateType},
+			{Name: "PermissionsBoundary", Off: unsafe.Offsetof(User{}.PermissionsBoundary), Type: refAttachedPermissionsBoundary},
+			{Name: "Tags", Off: unsafe.Offsetof(User{}.Tags), Type: reftagListType},
+		}},
 		{Name: "ValidationError", Kind: wire.KindStruct, Go: wire.StructOf[ValidationError]{}, Error: &wire.ErrorInfo{Code: "ValidationError", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
 			{Name: "message", Off: unsafe.Offsetof(ValidationError{}.Message), Type: refString},
 		}},
+		{Name: "accessKeyIdType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "16", Max: "128", Pattern: "[\\w]+"}},
+		{Name: "accessKeyMetadataListType", Kind: wire.KindList, Go: wire.SliceOf[AccessKeyMetadata]{}, Elem: refAccessKeyMetadata},
+		{Name: "accessKeySecretType", Kind: wire.KindString},
 		{Name: "arnType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "20", Max: "2048"}},
 		{Name: "attachedPoliciesListType", Kind: wire.KindList, Go: wire.SliceOf[AttachedPolicy]{}, Elem: refAttachedPolicy},
 		{Name: "booleanType", Kind: wire.KindBool},
 		{Name: "dateType", Kind: wire.KindTime},
 		{Name: "deleteConflictMessage", Kind: wire.KindString},
 		{Name: "entityAlreadyExistsMessage", Kind: wire.KindString},
+		{Name: "existingUserNameType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "[\\w+=,.@-]+"}},
 		{Name: "idType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "16", Max: "128", Pattern: "[\\w]+"}},
 		{Name: "instanceProfileListType", Kind: wire.KindList, Go: wire.SliceOf[InstanceProfile]{}, Elem: refInstanceProfile},
 		{Name: "instanceProfileNameType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "[\\w+=,.@-]+"}},
@@ -350,29 +474,41 @@ var schema = wire.Schema{
 		{Name: "roleMaxSessionDurationType", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "3600", Max: "43200"}},
 		{Name: "roleNameType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "64", Pattern: "[\\w+=,.@-]+"}},
 		{Name: "serviceFailureExceptionMessage", Kind: wire.KindString},
+		{Name: "statusType", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"Active", "Inactive", "Expired"}}},
 		{Name: "stringType", Kind: wire.KindString},
 		{Name: "tagKeyListType", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: reftagKeyType, Rules: &wire.Constraints{Max: "50"}},
 		{Name: "tagKeyType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"}},
 		{Name: "tagListType", Kind: wire.KindList, Go: wire.SliceOf[Tag]{}, Elem: refTag, Rules: &wire.Constraints{Max: "50"}},
 		{Name: "tagValueType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "256", Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"}},
 		{Name: "unmodifiableEntityMessage", Kind: wire.KindString},
+		{Name: "userListType", Kind: wire.KindList, Go: wire.SliceOf[User]{}, Elem: refUser},
+		{Name: "userNameType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "64", Pattern: "[\\w+=,.@-]+"}},
 	},
 	Operations: []wire.Operation{
 		{Name: "AttachRolePolicy", Method: "POST", URI: "/", Input: refAttachRolePolicyRequest, Output: refAttachRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refInvalidInputException, refUnmodifiableEntityException, refPolicyNotAttachableException, refServiceFailureException}},
+		{Name: "CreateAccessKey", Method: "POST", URI: "/", Input: refCreateAccessKeyRequest, Output: refCreateAccessKeyResponse, ResultWrapper: "CreateAccessKeyResult", Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refServiceFailureException}},
 		{Name: "CreateRole", Method: "POST", URI: "/", Input: refCreateRoleRequest, Output: refCreateRoleResponse, ResultWrapper: "CreateRoleResult", Errors: []wire.Ref{refLimitExceededException, refInvalidInputException, refEntityAlreadyExistsException, refMalformedPolicyDocumentException, refConcurrentModificationException, refServiceFailureException}},
+		{Name: "CreateUser", Method: "POST", URI: "/", Input: refCreateUserRequest, Output: refCreateUserResponse, ResultWrapper: "CreateUserResult", Errors: []wire.Ref{refLimitExceededException, refEntityAlreadyExistsException, refNoSuchEntityException, refInvalidInputException, refConcurrentModificationException, refServiceFailureException}},
+		{Name: "DeleteAccessKey", Method: "POST", URI: "/", Input: refDeleteAccessKeyRequest, Output: refDeleteAccessKeyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refServiceFailureException}},
 		{Name: "DeleteRole", Method: "POST", URI: "/", Input: refDeleteRoleRequest, Output: refDeleteRoleOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refDeleteConflictException, refLimitExceededException, refUnmodifiableEntityException, refConcurrentModificationException, refServiceFailureException}},
 		{Name: "DeleteRolePolicy", Method: "POST", URI: "/", Input: refDeleteRolePolicyRequest, Output: refDeleteRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refUnmodifiableEntityException, refServiceFailureException}},
+		{Name: "DeleteUser", Method: "POST", URI: "/", Input: refDeleteUserRequest, Output: refDeleteUserOutput, NoOutput: true, Errors: []wire.Ref{refLimitExceededException, refNoSuchEntityException, refDeleteConflictException, refConcurrentModificationException, refServiceFailureException}},
 		{Name: "DetachRolePolicy", Method: "POST", URI: "/", Input: refDetachRolePolicyRequest, Output: refDetachRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refInvalidInputException, refUnmodifiableEntityException, refServiceFailureException}},
+		{Name: "GetAccessKeyLastUsed", Method: "POST", URI: "/", Input: refGetAccessKeyLastUsedRequest, Output: refGetAccessKeyLastUsedResponse, ResultWrapper: "GetAccessKeyLastUsedResult"},
 		{Name: "GetRole", Method: "POST", URI: "/", Input: refGetRoleRequest, Output: refGetRoleResponse, ResultWrapper: "GetRoleResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
 		{Name: "GetRolePolicy", Method: "POST", URI: "/", Input: refGetRolePolicyRequest, Output: refGetRolePolicyResponse, ResultWrapper: "GetRolePolicyResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
+		{Name: "GetUser", Method: "POST", URI: "/", Input: refGetUserRequest, Output: refGetUserResponse, ResultWrapper: "GetUserResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
+		{Name: "ListAccessKeys", Method: "POST", URI: "/", Input: refListAccessKeysRequest, Output: refListAccessKeysResponse, ResultWrapper: "ListAccessKeysResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
 		{Name: "ListAttachedRolePolicies", Method: "POST", URI: "/", Input: refListAttachedRolePoliciesRequest, Output: refListAttachedRolePoliciesResponse, ResultWrapper: "ListAttachedRolePoliciesResult", Errors: []wire.Ref{refNoSuchEntityException, refInvalidInputException, refServiceFailureException}},
 		{Name: "ListInstanceProfilesForRole", Method: "POST", URI: "/", Input: refListInstanceProfilesForRoleRequest, Output: refListInstanceProfilesForRoleResponse, ResultWrapper: "ListInstanceProfilesForRoleResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
 		{Name: "ListRolePolicies", Method: "POST", URI: "/", Input: refListRolePoliciesRequest, Output: refListRolePoliciesResponse, ResultWrapper: "ListRolePoliciesResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
 		{Name: "ListRoleTags", Method: "POST", URI: "/", Input: refListRoleTagsRequest, Output: refListRoleTagsResponse, ResultWrapper: "ListRoleTagsResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
 		{Name: "ListRoles", Method: "POST", URI: "/", Input: refListRolesRequest, Output: refListRolesResponse, ResultWrapper: "ListRolesResult", Errors: []wire.Ref{refServiceFailureException}},
+		{Name: "ListUsers", Method: "POST", URI: "/", Input: refListUsersRequest, Output: refListUsersResponse, ResultWrapper: "ListUsersResult", Errors: []wire.Ref{refServiceFailureException}},
 		{Name: "PutRolePolicy", Method: "POST", URI: "/", Input: refPutRolePolicyRequest, Output: refPutRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refLimitExceededException, refMalformedPolicyDocumentException, refNoSuchEntityException, refUnmodifiableEntityException, refServiceFailureException}},
 		{Name: "TagRole", Method: "POST", URI: "/", Input: refTagRoleRequest, Output: refTagRoleOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refInvalidInputException, refConcurrentModificationException, refServiceFailureException}},
 		{Name: "UntagRole", Method: "POST", URI: "/", Input: refUntagRoleRequest, Output: refUntagRoleOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refConcurrentModificationException, refServiceFailureException}},
+		{Name: "UpdateAccessKey", Method: "POST", URI: "/", Input: refUpdateAccessKeyRequest, Output: refUpdateAccessKeyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refServiceFailureException, refInvalidInputException}},
 		{Name: "UpdateAssumeRolePolicy", Method: "POST", URI: "/", Input: refUpdateAssumeRolePolicyRequest, Output: refUpdateAssumeRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refMalformedPolicyDocumentException, refLimitExceededException, refUnmodifiableEntityException, refServiceFailureException}},
 	},
 	Missing: `
@@ -385,7 +521,6 @@ AssociateDelegationRequest
 AttachGroupPolicy
 AttachUserPolicy
 ChangePassword
-CreateAccessKey
 CreateAccountAlias
 CreateDelegationRequest
 CreateGroup
@@ -397,10 +532,8 @@ CreatePolicyVersion
 CreateSAMLProvider
 CreateServiceLinkedRole
 CreateServiceSpecificCredential
-CreateUser
 CreateVirtualMFADevice
 DeactivateMFADevice
-DeleteAccessKey
 DeleteAccountAlias
 DeleteAccountPasswordPolicy
 DeleteGroup
@@ -417,7 +550,6 @@ DeleteServerCertificate
 DeleteServiceLinkedRole
 DeleteServiceSpecificCredential
 DeleteSigningCertificate
-DeleteUser
 DeleteUserPermissionsBoundary
 DeleteUserPolicy
 DeleteVirtualMFADevice
@@ -433,7 +565,6 @@ EnableOutboundWebIdentityFederation
 GenerateCredentialReport
 GenerateOrganizationsAccessReport
 GenerateServiceLastAccessedDetails
-GetAccessKeyLastUsed
 GetAccountAuthorizationDetails
 GetAccountPasswordPolicy
 GetAccountProperties
@@ -460,9 +591,7 @@ GetServerCertificate
 GetServiceLastAccessedDetails
 GetServiceLastAccessedDetailsWithEntities
 GetServiceLinkedRoleDeletionStatus
-GetUser
 GetUserPolicy
-ListAccessKeys
 ListAccountAliases
 ListAttachedGroupPolicies
 ListAttachedUserPolicies
@@ -491,7 +620,6 @@ ListServiceSpecificCredentials
 ListSigningCertificates
 ListUserPolicies
 ListUserTags
-ListUsers
 ListVirtualMFADevices
 PutAccountProperties
 PutGroupPolicy
@@ -523,7 +651,6 @@ UntagPolicy
 UntagSAMLProvider
 UntagServerCertificate
 UntagUser
-UpdateAccessKey
 UpdateAccountPasswordPolicy
 UpdateDelegationRequest
 UpdateGroup

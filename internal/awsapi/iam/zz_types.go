@@ -5,6 +5,30 @@ package iam
 
 import "time"
 
+// AccessKey is a structure of the IAM model.
+type AccessKey struct {
+	UserName        string // required
+	AccessKeyId     string // required
+	Status          string // required, enum StatusType
+	SecretAccessKey string // required
+	CreateDate      time.Time
+}
+
+// AccessKeyLastUsed is a structure of the IAM model.
+type AccessKeyLastUsed struct {
+	LastUsedDate time.Time
+	ServiceName  string // required
+	Region       string // required
+}
+
+// AccessKeyMetadata is a structure of the IAM model.
+type AccessKeyMetadata struct {
+	UserName    *string
+	AccessKeyId *string
+	Status      *string // enum StatusType
+	CreateDate  time.Time
+}
+
 // AttachRolePolicyOutput is the output of AttachRolePolicy.
 type AttachRolePolicyOutput struct{}
 
@@ -26,6 +50,16 @@ type AttachedPolicy struct {
 	PolicyArn  *string
 }
 
+// CreateAccessKeyRequest is the input of CreateAccessKey.
+type CreateAccessKeyRequest struct {
+	UserName *string
+}
+
+// CreateAccessKeyResponse is the output of CreateAccessKey.
+type CreateAccessKeyResponse struct {
+	AccessKey *AccessKey // required
+}
+
 // CreateRoleRequest is the input of CreateRole.
 type CreateRoleRequest struct {
 	Path                     *string
@@ -41,6 +75,28 @@ type CreateRoleRequest struct {
 // CreateRoleResponse is the output of CreateRole.
 type CreateRoleResponse struct {
 	Role *Role // required
+}
+
+// CreateUserRequest is the input of CreateUser.
+type CreateUserRequest struct {
+	Path                *string
+	UserName            string // required
+	PermissionsBoundary *string
+	Tags                []Tag
+}
+
+// CreateUserResponse is the output of CreateUser.
+type CreateUserResponse struct {
+	User *User
+}
+
+// DeleteAccessKeyOutput is the output of DeleteAccessKey.
+type DeleteAccessKeyOutput struct{}
+
+// DeleteAccessKeyRequest is the input of DeleteAccessKey.
+type DeleteAccessKeyRequest struct {
+	UserName    *string
+	AccessKeyId string // required
 }
 
 // DeleteRoleOutput is the output of DeleteRole.
@@ -60,6 +116,14 @@ type DeleteRoleRequest struct {
 	RoleName string // required
 }
 
+// DeleteUserOutput is the output of DeleteUser.
+type DeleteUserOutput struct{}
+
+// DeleteUserRequest is the input of DeleteUser.
+type DeleteUserRequest struct {
+	UserName string // required
+}
+
 // DetachRolePolicyOutput is the output of DetachRolePolicy.
 type DetachRolePolicyOutput struct{}
 
@@ -67,6 +131,17 @@ type DetachRolePolicyOutput struct{}
 type DetachRolePolicyRequest struct {
 	RoleName  string // required
 	PolicyArn string // required
+}
+
+// GetAccessKeyLastUsedRequest is the input of GetAccessKeyLastUsed.
+type GetAccessKeyLastUsedRequest struct {
+	AccessKeyId string // required
+}
+
+// GetAccessKeyLastUsedResponse is the output of GetAccessKeyLastUsed.
+type GetAccessKeyLastUsedResponse struct {
+	UserName          *string
+	AccessKeyLastUsed *AccessKeyLastUsed
 }
 
 // GetRolePolicyRequest is the input of GetRolePolicy.
@@ -92,6 +167,16 @@ type GetRoleResponse struct {
 	Role *Role // required
 }
 
+// GetUserRequest is the input of GetUser.
+type GetUserRequest struct {
+	UserName *string
+}
+
+// GetUserResponse is the output of GetUser.
+type GetUserResponse struct {
+	User *User // required
+}
+
 // InstanceProfile is a structure of the IAM model.
 type InstanceProfile struct {
 	Path                string    // required
@@ -101,6 +186,20 @@ type InstanceProfile struct {
 	CreateDate          time.Time // required
 	Roles               []Role    // required
 	Tags                []Tag
+}
+
+// ListAccessKeysRequest is the input of ListAccessKeys.
+type ListAccessKeysRequest struct {
+	UserName *string
+	Marker   *string
+	MaxItems *int32
+}
+
+// ListAccessKeysResponse is the output of ListAccessKeys.
+type ListAccessKeysResponse struct {
+	AccessKeyMetadata []AccessKeyMetadata // required
+	IsTruncated       *bool
+	Marker            *string
 }
 
 // ListAttachedRolePoliciesRequest is the input of ListAttachedRolePolicies.
@@ -174,6 +273,20 @@ type ListRolesResponse struct {
 	Marker      *string
 }
 
+// ListUsersRequest is the input of ListUsers.
+type ListUsersRequest struct {
+	PathPrefix *string
+	Marker     *string
+	MaxItems   *int32
+}
+
+// ListUsersResponse is the output of ListUsers.
+type ListUsersResponse struct {
+	Users       []User // required
+	IsTruncated *bool
+	Marker      *string
+}
+
 // PutRolePolicyOutput is the output of PutRolePolicy.
 type PutRolePolicyOutput struct{}
 
@@ -237,6 +350,16 @@ type UntagRoleRequest struct {
 	TagKeys  []string // required
 }
 
+// UpdateAccessKeyOutput is the output of UpdateAccessKey.
+type UpdateAccessKeyOutput struct{}
+
+// UpdateAccessKeyRequest is the input of UpdateAccessKey.
+type UpdateAccessKeyRequest struct {
+	UserName    *string
+	AccessKeyId string // required
+	Status      string // required, enum StatusType
+}
+
 // UpdateAssumeRolePolicyOutput is the output of UpdateAssumeRolePolicy.
 type UpdateAssumeRolePolicyOutput struct{}
 
@@ -246,7 +369,26 @@ type UpdateAssumeRolePolicyRequest struct {
 	PolicyDocument string // required
 }
 
+// User is a structure of the IAM model.
+type User struct {
+	Path                string    // required
+	UserName            string    // required
+	UserId              string    // required
+	Arn                 string    // required
+	CreateDate          time.Time // required
+	PasswordLastUsed    time.Time
+	PermissionsBoundary *AttachedPermissionsBoundary
+	Tags                []Tag
+}
+
 // Values of the enum PermissionsBoundaryAttachmentType.
 const (
 	PermissionsBoundaryAttachmentTypePermissionsBoundaryPolicy = "PermissionsBoundaryPolicy"
+)
+
+// Values of the enum statusType.
+const (
+	StatusTypeActive   = "Active"
+	StatusTypeInactive = "Inactive"
+	StatusTypeExpired  = "Expired"
 )

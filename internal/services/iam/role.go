@@ -38,7 +38,7 @@ func (s *Service) CreateRole(ctx context.Context, in *api.CreateRoleRequest) (*a
 	if in.MaxSessionDuration != nil {
 		r.MaxSession = *in.MaxSessionDuration
 	}
-	if err := r.tag(in.Tags); err != nil {
+	if err := r.Tags.add(in.Tags, "TagsPerRole"); err != nil {
 		return nil, err
 	}
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
@@ -70,7 +70,7 @@ func (r *role) shown(account string) *api.Role {
 	out := &api.Role{
 		Path: r.Path, RoleName: r.Name, RoleId: r.ID, Arn: r.arn(account), CreateDate: r.Created,
 		AssumeRolePolicyDocument: new(encodeDocument(r.TrustPolicy)), MaxSessionDuration: &r.MaxSession,
-		Tags: r.tags(), RoleLastUsed: &api.RoleLastUsed{},
+		Tags: r.Tags.list(), RoleLastUsed: &api.RoleLastUsed{},
 	}
 	if r.Description != "" {
 		out.Description = &r.Description

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package iam implements the roles of AWS Identity and Access Management: stored and read back. It decides nothing:
-// development mode accepts every caller, and a policy is checked for its syntax only.
+// Package iam implements the roles, users and access keys of AWS Identity and Access Management, and finds the access
+// keys that requests are signed with (access.Keys). It decides nothing: policies are checked for their syntax only.
 //
-// Read keys.go (what is stored), then role.go. Contract: awsapi/iam. Differences from AWS: README.md.
+// Read keys.go (what is stored), then role.go, user.go, accesskey.go, keycache.go. Contract: awsapi/iam. Differences from AWS: README.md.
 package iam
 
 import (
 	"context"
+	"log/slog"
 
 	api "github.com/gustcloud/gust/internal/awsapi/iam"
 	"github.com/gustcloud/gust/internal/base/clock"
@@ -20,15 +21,29 @@ type Deps struct {
 	Store store.Store
 	Clock clock.Clock
 	IDs   ids.Source
+	Log   *slog.Logger
 }
 
 // Service implements api.API. It is safe for concurrent use.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	cache keyCache
+}
 
 var _ api.API = (*Service)(nil)
 
 // New returns a service; it does no I/O and starts no goroutine.
 func New(d Deps) *Service { return &Service{Deps: d} }
 
-// Run returns when ctx ends; the service has no background work.
-func (s *Service) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+// Run writes down when access keys were used last, until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	for {
+		done := s.Clock.Sleep(ctx, usesEvery) != nil
+		if err := s.writeUses(context.WithoutCancel(ctx)); err != nil {
+			s.Log.WarnContext(ctx, "the last uses of access keys were not written", "error", err)
+		}
+		if done {
+			return nil
+		}
+	}
+}

@@ -29,7 +29,7 @@ func newService(t *testing.T) *Service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	return New(Deps{Store: st, Clock: clock.System{}, IDs: ids.System()})
+	return New(Deps{Store: st, Clock: clock.System{}, IDs: ids.System(), Log: slog.New(slog.DiscardHandler)})
 }
 
 func scoped(ctx context.Context) context.Context {

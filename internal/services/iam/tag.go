@@ -11,31 +11,34 @@ import (
 	api "github.com/gustcloud/gust/internal/awsapi/iam"
 )
 
-// tag adds tags to the record or changes their values.
-func (r *role) tag(tags []api.Tag) error {
-	if r.Tags == nil && len(tags) > 0 {
-		r.Tags = map[string]string{}
+// tags are those of a role or user.
+type tags map[string]string
+
+// add adds tags or changes their values. quota names the limit in the error.
+func (t *tags) add(more []api.Tag, quota string) error {
+	if *t == nil && len(more) > 0 {
+		*t = tags{}
 	}
 	seen := map[string]bool{}
-	for _, t := range tags {
-		if seen[folded(t.Key)] { // text known from public reports
+	for _, m := range more {
+		if seen[folded(m.Key)] { // text known from public reports
 			return &api.InvalidInputException{Message: "Duplicate tag keys found. Please note that Tag keys are case insensitive."}
 		}
-		seen[folded(t.Key)] = true
-		maps.DeleteFunc(r.Tags, func(old, _ string) bool { return strings.EqualFold(old, t.Key) })
-		r.Tags[strings.Clone(t.Key)] = strings.Clone(t.Value)
+		seen[folded(m.Key)] = true
+		maps.DeleteFunc(*t, func(old, _ string) bool { return strings.EqualFold(old, m.Key) })
+		(*t)[strings.Clone(m.Key)] = strings.Clone(m.Value)
 	}
-	if len(r.Tags) > maxTags {
-		return &api.LimitExceededException{Message: fmt.Sprintf("Cannot exceed quota for TagsPerRole: %d", maxTags)} // unverified
+	if len(*t) > maxTags {
+		return &api.LimitExceededException{Message: fmt.Sprintf("Cannot exceed quota for %s: %d", quota, maxTags)} // unverified
 	}
 	return nil
 }
 
-// tags are the role's tags, sorted by key.
-func (r *role) tags() []api.Tag {
+// list returns the tags sorted by key.
+func (t tags) list() []api.Tag {
 	var out []api.Tag
-	for _, key := range sortedKeys(r.Tags) {
-		out = append(out, api.Tag{Key: key, Value: r.Tags[key]})
+	for _, key := range sortedKeys(t) {
+		out = append(out, api.Tag{Key: key, Value: t[key]})
 	}
 	return out
 }
@@ -46,7 +49,7 @@ func (r *role) tags() []api.Tag {
 // Errors: NoSuchEntity, LimitExceeded, InvalidInput.
 // Source: "TagRole", IAM API reference, read 2026-11.
 func (s *Service) TagRole(ctx context.Context, in *api.TagRoleRequest) (*api.TagRoleOutput, error) {
-	return &api.TagRoleOutput{}, s.change(ctx, in.RoleName, func(r *role) error { return r.tag(in.Tags) })
+	return &api.TagRoleOutput{}, s.change(ctx, in.RoleName, func(r *role) error { return r.Tags.add(in.Tags, "TagsPerRole") })
 }
 
 // UntagRole removes tags from a role; keys that it does not have are ignored.
@@ -72,7 +75,7 @@ func (s *Service) ListRoleTags(ctx context.Context, in *api.ListRoleTagsRequest)
 	if err != nil {
 		return nil, err
 	}
-	cut, truncated, next, err := page(r.tags(), func(t api.Tag) string { return t.Key }, in.Marker, in.MaxItems)
+	cut, truncated, next, err := page(r.Tags.list(), func(t api.Tag) string { return t.Key }, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
