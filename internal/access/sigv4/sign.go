@@ -4,7 +4,9 @@ package sigv4
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,11 +20,7 @@ func Sign(r *http.Request, k Keys, region, service, payload string, now time.Tim
 	if k.SessionToken != "" {
 		r.Header.Set("X-Amz-Security-Token", k.SessionToken)
 	}
-	form := pathTwice
-	if service == "s3" {
-		form = pathAsSent
-	}
-	if service == "s3" || payload == UnsignedPayload {
+	if isS3(service) || payload == UnsignedPayload {
 		r.Header.Set("X-Amz-Content-Sha256", payload)
 	}
 	if r.Host == "" {
@@ -30,15 +28,59 @@ func Sign(r *http.Request, k Keys, region, service, payload string, now time.Tim
 	}
 	names := []string{"host"}
 	for name := range r.Header {
-		n := strings.ToLower(name)
-		if n == "content-type" || strings.HasPrefix(n, "x-amz-") {
+		if n := strings.ToLower(name); n == "content-type" || strings.HasPrefix(n, "x-amz-") {
 			names = append(names, n)
 		}
 	}
 	slices.Sort(names)
 	signed := strings.Join(names, ";")
 	scope := Scope{Date: stamp[:len(dateFormat)], Region: region, Service: service}
-	hex := signature(deriveKey(k.SecretAccessKey, scope), stamp, scope, canonicalRequest(r, signed, payload, form))
+	hex := signature(deriveKey(k.SecretAccessKey, scope), stamp, scope, canonicalRequest(r, signed, payload, pathFormOf(service)))
 	r.Header.Set("Authorization", Algorithm+" Credential="+k.AccessKeyID+"/"+scope.String()+
 		", SignedHeaders="+signed+", Signature="+hex)
+}
+
+// Presign signs r in its query, so that its URL alone can be used for expires, at most MaxExpires, in whole seconds. Only
+// the host and the X-Amz- headers that r has are signed: whoever uses the URL must send the same. payload is as for Sign;
+// S3's URLs leave the body unsigned when it is UnsignedPayload.
+func Presign(r *http.Request, k Keys, region, service, payload string, expires time.Duration, now time.Time) {
+	if r.Host == "" {
+		r.Host = r.URL.Host
+	}
+	names := []string{"host"}
+	for name := range r.Header {
+		if n := strings.ToLower(name); strings.HasPrefix(n, "x-amz-") {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	signed := strings.Join(names, ";")
+	stamp := now.UTC().Format(timeFormat)
+	scope := Scope{Date: stamp[:len(dateFormat)], Region: region, Service: service}
+	query := r.URL.RawQuery
+	add := func(name, value string) {
+		if query != "" {
+			query += "&"
+		}
+		query += name + "=" + url.QueryEscape(value)
+	}
+	add("X-Amz-Algorithm", Algorithm)
+	add("X-Amz-Credential", k.AccessKeyID+"/"+scope.String())
+	add("X-Amz-Date", stamp)
+	add("X-Amz-Expires", strconv.Itoa(int(expires/time.Second)))
+	add("X-Amz-SignedHeaders", signed)
+	if k.SessionToken != "" {
+		add("X-Amz-Security-Token", k.SessionToken)
+	}
+	r.URL.RawQuery = query
+	hex := signature(deriveKey(k.SecretAccessKey, scope), stamp, scope, canonicalRequest(r, signed, payload, pathFormOf(service)))
+	r.URL.RawQuery = query + "&X-Amz-Signature=" + hex
+}
+
+// pathFormOf is how this package's own clients write the path.
+func pathFormOf(service string) pathForm {
+	if isS3(service) {
+		return pathAsSent
+	}
+	return pathTwice
 }

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sigv4
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"net/http"
+)
+
+// Body is the body of a request whose signature covers it: it is verified while it is read, never held. It is for one
+// goroutine.
+type Body struct {
+	src     io.ReadCloser
+	length  int64
+	pending bool
+	hash    hash.Hash // nil: nothing to compare
+	check   func(sum string) error
+	chunks  *chunkReader // nil: not chunked
+	err     error        // of the end: io.EOF or why there is none
+}
+
+// watch lets check judge the digest of all bytes when they have been read.
+func (b *Body) watch(check func(sum string) error) { b.hash, b.check = sha256.New(), check }
+
+// Read returns io.EOF only after the whole body was verified, and an *Error where it is not what was signed.
+func (b *Body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if b.chunks != nil {
+		n, err := b.chunks.Read(p)
+		b.err = err
+		return n, err
+	}
+	n, err := b.src.Read(p)
+	if b.hash != nil {
+		b.hash.Write(p[:n])
+		if errors.Is(err, io.EOF) {
+			b.pending = false
+			if wrong := b.check(hex.EncodeToString(b.hash.Sum(nil))); wrong != nil {
+				err = wrong
+			}
+		}
+	}
+	b.err = err
+	return n, err
+}
+
+// Close closes the connection's side of the body.
+func (b *Body) Close() error { return b.src.Close() }
+
+// Pending tells that not even the head is verified before io.EOF: the signature covers a digest that nothing names.
+func (b *Body) Pending() bool { return b.pending }
+
+// Chunked tells that the framing of aws-chunked is taken off.
+func (b *Body) Chunked() bool { return b.chunks != nil }
+
+// Length is the number of bytes that Read gives before io.EOF, -1 when it is unknown.
+func (b *Body) Length() int64 { return b.length }
+
+// Trailer holds the trailers of a chunked body after io.EOF: "X-Amz-Checksum-Crc32". Checksums were compared then.
+func (b *Body) Trailer() http.Header {
+	if b.chunks == nil || !errors.Is(b.err, io.EOF) {
+		return nil
+	}
+	return b.chunks.trailer
+}
