@@ -112,7 +112,8 @@ func later(a, b time.Time) time.Time {
 
 func (k *parking) make(ctx context.Context, t sandbox.Template) (*lifecycle.Place, error) {
 	t.Listeners = []sandbox.Address{
-		{Network: "tcp", Address: lifecycle.RuntimeAddress}, {Network: "unix", Address: lifecycle.RuntimeSocket},
+		{Network: "tcp", Address: lifecycle.RuntimeAddress},
+		{Network: "unix", Address: lifecycle.RuntimeSocket},
 		{Network: "tcp", Address: lifecycle.APIAddress},
 	}
 	sb, err := k.driver.Prepare(ctx, t)

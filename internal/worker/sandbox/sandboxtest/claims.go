@@ -16,13 +16,15 @@ func (s *suite) listeners(t *testing.T) {
 	t.Run("asked for", func(t *testing.T) { s.listen(t, nil) })
 	t.Run("of the template", func(t *testing.T) {
 		s.listen(t, []sandbox.Address{
-			{Network: "tcp", Address: "127.0.0.1:9001"}, {Network: "unix", Address: "@gust-runtime"},
+			{Network: "tcp", Address: "127.0.0.1:9001"},
+			{Network: "unix", Address: "@gust-runtime"},
 			{Network: "tcp", Address: "127.0.0.1:9002"}, // nobody asks for it
 		})
 	})
 }
 
 func (s *suite) listen(t *testing.T, made []sandbox.Address) {
+	t.Helper()
 	b := s.prepared(t, sandbox.Template{EphemeralMB: 64, Listeners: made})
 	var ls []net.Listener
 	for _, tt := range []struct{ network, address string }{{"tcp", "127.0.0.1:9001"}, {"tcp", "127.0.0.1:4566"}, {"unix", "@gust-runtime"}} {
