@@ -3,7 +3,6 @@
 package frontdoor
 
 import (
-	"encoding/binary"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -23,14 +22,12 @@ func writeFault(c *call, err error) {
 	}
 	s := &wire.Schema{ID: c.target.name, Protocols: []wire.ProtocolID{c.target.shape}, JSONVersion: jsonVersion(c.r)}
 	f := wire.FaultOf(s, err)
-	codec := s.Protocol(c.target.shape)
+	codec := wire.CodecFor(s.Protocol(c.target.shape), c.r)
 	switch {
 	case c.target.name == "s3":
 		writeS3Fault(c, f)
 	case codec != nil:
 		codec.Error(c.w, c.r, f, c.request.ID)
-	case c.target.shape == wire.ProtocolCBOR:
-		writeCBORFault(c, f)
 	default:
 		s.Protocols = []wire.ProtocolID{wire.ProtocolRESTJSON}
 		s.Protocol(wire.ProtocolRESTJSON).Error(c.w, c.r, f, c.request.ID)
@@ -58,23 +55,6 @@ func writeS3Fault(c *call, f *wire.Fault) {
 	h["x-amz-request-id"] = []string{c.request.ID}
 	h["x-amz-id-2"] = []string{c.request.ID}
 	writeBody(c, f.Status, "application/xml", append([]byte(xml.Header), body...))
-}
-
-// writeCBORFault is the error of RPC v2 CBOR: a map of __type and message.
-func writeCBORFault(c *call, f *wire.Fault) {
-	text := func(b []byte, s string) []byte {
-		s = s[:min(len(s), 1<<16-1)]
-		b = append(b, 0x79) // a text whose length follows in 2 bytes
-		b = binary.BigEndian.AppendUint16(b, uint16(len(s)))
-		return append(b, s...)
-	}
-	b := []byte{0xa2}
-	b = text(text(b, "__type"), f.Prefix+f.Code)
-	b = text(text(b, "message"), f.Message)
-	h := c.w.Header()
-	h["x-amzn-RequestId"] = []string{c.request.ID}
-	h["smithy-protocol"] = []string{"rpc-v2-cbor"}
-	writeBody(c, f.Status, "application/cbor", b)
 }
 
 func writeBody(c *call, status int, contentType string, body []byte) {

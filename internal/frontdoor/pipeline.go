@@ -124,6 +124,7 @@ func (d *Door) route(c *call) error {
 		action, version := actionOf(c.body)
 		return action, version, nil
 	})
+	c.target.codec = wire.CodecFor(c.target.codec, c.r)
 	if broken != nil { // routed all the same: the answer needs a protocol
 		return refusal(c.target, broken)
 	}
