@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package access answers who is asking and, later, whether they may: principals, the temporary credentials of roles,
-// and the authentication of requests. Signatures themselves are package access/sigv4.
+// Package access answers who is asking and, later, whether they may: principals, the access keys and temporary
+// credentials that prove them, and the authentication of requests. Signatures themselves are package access/sigv4.
 //
-// It does not route, speaks no wire format and evaluates no policies yet: development mode, the only one so far,
-// accepts every caller and every action. Read development.go, then sessions.go.
+// It does not route, speaks no wire format and evaluates no policies yet: Development accepts every caller, Enforce every
+// caller with a right signature, both every action. Read development.go and enforce.go, then keys.go and sessions.go.
 package access
 
 import (
@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gustcloud/gust/internal/access/sigv4"
 	"github.com/gustcloud/gust/internal/base/arn"
 )
 
@@ -73,11 +74,6 @@ func isAccount(s string) bool {
 	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
 }
 
-// Error is a request that is not let in. Code is AWS's, in the form of its JSON protocols; the doors turn it into that
-// of the request's protocol.
-type Error struct {
-	Code    string // "ExpiredTokenException", "UnrecognizedClientException", "IncompleteSignatureException"
-	Message string
-}
-
-func (e *Error) Error() string { return e.Code + ": " + e.Message }
+// Error is a request that is not let in. Code is AWS's, in the form of its JSON protocols, S3 that of S3; the doors turn
+// it into that of the request's protocol.
+type Error = sigv4.Error

@@ -189,7 +189,7 @@ func TestDevelopmentAuthentication(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := access.Development{Sessions: s}.Authenticate(sig, tt.now)
+			got, _, err := access.Development{Sessions: s}.Authenticate(r, sig, tt.now)
 			if got != tt.want || code(err) != tt.code {
 				t.Errorf("Authenticate = %+v, %v\nwant %+v, %q", got, err, tt.want, tt.code)
 			}

@@ -16,6 +16,12 @@ type Identity struct {
 	AccessKeyID string // "" when the request was not signed
 	Region      string
 	Service     string // signing name of the credential scope, "" when the request was not signed
+	Verified    bool   // the signature proves all this
+}
+
+// Anonymous is who sends an unsigned request to an operation that wants no signature.
+func Anonymous() Identity {
+	return Identity{Principal: Principal{Account: DefaultAccount}, Region: DefaultRegion}
 }
 
 // Development authenticates requests for development: no signature is verified, every access key is accepted. A key of
@@ -39,40 +45,48 @@ func isRegion(s string) bool {
 
 // Parse reads a request's signature without judging it; nil for an unsigned request. Routing needs its scope before the
 // request is authenticated. The error is an *Error.
-func Parse(r *http.Request) (*sigv4.Signature, error) {
-	sig, err := sigv4.Parse(r)
-	if e := (*sigv4.Error)(nil); errors.As(err, &e) {
-		return nil, &Error{e.Code, e.Message}
+func Parse(r *http.Request) (*sigv4.Signature, error) { return sigv4.Parse(r) }
+
+// Authenticate returns who sent r, whose signature is sig (nil: unsigned). The reader, when it is not nil, takes the place
+// of r.Body: it takes off the framing of a chunked body. The error is an *Error.
+func (d Development) Authenticate(r *http.Request, sig *sigv4.Signature, now time.Time) (Identity, *sigv4.Body, error) {
+	if sig == nil {
+		return Identity{Principal: Root(DefaultAccount), Region: DefaultRegion}, nil, nil
 	}
-	return sig, err
+	id, err := scopeOf(sig)
+	if err != nil {
+		return Identity{}, nil, err
+	}
+	if id.Principal, err = d.principal(sig, now); err != nil {
+		return Identity{}, nil, err
+	}
+	body, err := sigv4.Decode(r, sig)
+	return id, body, err
 }
 
-// Authenticate returns who sent a request with signature sig (nil: unsigned). The error is an *Error.
-func (d Development) Authenticate(sig *sigv4.Signature, now time.Time) (Identity, error) {
-	if sig == nil {
-		return Identity{Principal: Root(DefaultAccount), Region: DefaultRegion}, nil
+func (d Development) principal(sig *sigv4.Signature, now time.Time) (Principal, error) {
+	if sig.Token != "" {
+		p, err := d.Sessions.Resolve(sig.AccessKeyID, sig.Token, now)
+		if !errors.Is(err, errForeign) { // a foreign token is a developer's own AWS session: any access key is accepted
+			return p, err
+		}
 	}
+	if isAccount(sig.AccessKeyID) {
+		return Root(sig.AccessKeyID), nil
+	}
+	return Root(DefaultAccount), nil
+}
+
+// scopeOf is what a credential scope says of a request.
+func scopeOf(sig *sigv4.Signature) (Identity, error) {
 	id := Identity{AccessKeyID: sig.AccessKeyID, Region: sig.Scope.Region, Service: sig.Scope.Service}
 	switch {
 	case id.Region == "" || id.Region == "aws-global":
 		id.Region = DefaultRegion
 	case !isRegion(id.Region): // source: the tests of dynalite, recorded from DynamoDB
-		return Identity{}, &Error{"InvalidSignatureException", "Credential should be scoped to a valid region, not '" + id.Region + "'. "}
-	}
-	if sig.Token != "" {
-		p, err := d.Sessions.Resolve(sig.AccessKeyID, sig.Token, now)
-		if err == nil {
-			id.Principal = p
-			return id, nil
-		}
-		if !errors.Is(err, errForeign) { // a foreign token is a developer's own AWS session: any access key is accepted
-			return Identity{}, err
+		return Identity{}, &Error{
+			Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region, not '" + id.Region + "'. ",
 		}
 	}
-	account := DefaultAccount
-	if isAccount(sig.AccessKeyID) {
-		account = sig.AccessKeyID
-	}
-	id.Principal = Root(account)
 	return id, nil
 }

@@ -9,15 +9,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
+	"github.com/gustcloud/gust/internal/access/sigv4"
 	"github.com/gustcloud/gust/internal/base/ids"
 )
 
 // tokenVersion starts every session token. Another layout of the token takes another version; old ones then stay valid
 // to their end.
 const tokenVersion = "GUST1"
+
+// sessionPrefix begins the access key ids of sessions.
+const sessionPrefix = "ASIA"
 
 // SessionKeySize is the length of a server key in bytes.
 const SessionKeySize = 32
@@ -57,7 +62,7 @@ func (s *Sessions) Issue(role Role, session string, expires time.Time) (Credenti
 	if err != nil {
 		return Credentials{}, fmt.Errorf("issue credentials of %q: %w", role.ARN, err)
 	}
-	id := s.ids.Unique("ASIA", 16)
+	id := s.ids.Unique(sessionPrefix, 16)
 	return Credentials{
 		AccessKeyID:     id,
 		SecretAccessKey: s.secret(id),
@@ -66,13 +71,26 @@ func (s *Sessions) Issue(role Role, session string, expires time.Time) (Credenti
 	}, nil
 }
 
+// errForeign is a token that is not of this form.
+var errForeign = errors.New("not a session token of Gust")
+
 // Sources of the texts: aws/aws-sdk-java-v2 issue 1649, 2020-02-14 (expired), badslug/Paw-AWSSignature4DynamicValue
-// issue 5, 2016-10-07 (invalid).
-var (
-	errForeign = errors.New("not a session token of Gust")
-	errExpired = &Error{"ExpiredTokenException", "The security token included in the request is expired"}
-	errInvalid = &Error{"UnrecognizedClientException", "The security token included in the request is invalid."}
-)
+// issue 5, 2016-10-07 (invalid); S3's: "Error responses", S3 API reference, read 2026-11.
+func expiredToken() *Error {
+	return &Error{
+		Code: "ExpiredTokenException", Message: "The security token included in the request is expired",
+		S3: &sigv4.S3Error{Code: "ExpiredToken", Message: "The provided token has expired.", Status: http.StatusBadRequest},
+	}
+}
+
+func invalidToken() *Error {
+	return &Error{
+		Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.",
+		S3: &sigv4.S3Error{
+			Code: "InvalidToken", Message: "The provided token is malformed or otherwise invalid.", Status: http.StatusBadRequest,
+		},
+	}
+}
 
 // Resolve returns whose session it is. Errors: errForeign for a token that Gust did not make in this form, and *Error
 // for one that is altered, of another server key or access key id, or expired at now.
@@ -81,22 +99,25 @@ func (s *Sessions) Resolve(accessKeyID, token string, now time.Time) (Principal,
 	if version != tokenVersion {
 		return Principal{}, errForeign
 	}
+	if strings.IndexByte(accessKeyID, 0) >= 0 {
+		return Principal{}, invalidToken()
+	}
 	body64, sum64, _ := strings.Cut(rest, ".")
 	body, err := base64.RawURLEncoding.DecodeString(body64)
 	sum, err2 := base64.RawURLEncoding.DecodeString(sum64)
 	if err != nil || err2 != nil || !hmac.Equal(sum, s.mac("token", accessKeyID, string(body))) {
-		return Principal{}, errInvalid
+		return Principal{}, invalidToken()
 	}
 	var c claims
 	if err := json.Unmarshal(body, &c); err != nil {
-		return Principal{}, errInvalid
+		return Principal{}, invalidToken()
 	}
 	if now.Unix() >= c.Expires {
-		return Principal{}, errExpired
+		return Principal{}, expiredToken()
 	}
 	p, err := Role{ARN: c.RoleARN, ID: c.RoleID}.session(c.Session)
 	if err != nil {
-		return Principal{}, errInvalid
+		return Principal{}, invalidToken()
 	}
 	return p, nil
 }
@@ -106,7 +127,8 @@ func (s *Sessions) secret(accessKeyID string) string {
 	return base64.StdEncoding.EncodeToString(s.mac("secret", accessKeyID, ""))[:40]
 }
 
-// mac separates its uses by the first part; parts cannot contain the separator, except the last.
+// mac keeps its uses apart: use and accessKeyID end at a zero byte, so neither may contain one. Uses are constants, ids
+// come from ids.Source or have passed Resolve, which refuses such ids: a query string can carry them. body may be anything.
 func (s *Sessions) mac(use, accessKeyID, body string) []byte {
 	h := hmac.New(sha256.New, s.key)
 	h.Write([]byte("gust session 1\x00" + use + "\x00" + accessKeyID + "\x00" + body))

@@ -10,12 +10,18 @@ import (
 	"strconv"
 
 	"github.com/gustcloud/gust/internal/access"
+	"github.com/gustcloud/gust/internal/access/sigv4"
 	"github.com/gustcloud/gust/internal/wire"
 )
 
 // writeFault answers err in the request's protocol. For a service that Gust does not have it is what the request looks
 // like that decides.
 func writeFault(c *call, err error) {
+	var refused *access.Error
+	if errors.As(err, &refused) && c.target.name == "s3" {
+		writeS3Fault(c, wire.FaultOf(&wire.Schema{ID: "s3"}, err), refused.S3)
+		return
+	}
 	if c.target.codec != nil {
 		c.target.codec.Error(c.w, c.r, wire.FaultOf(c.target.service.Schema, err), c.request.ID)
 		return
@@ -25,7 +31,7 @@ func writeFault(c *call, err error) {
 	codec := wire.CodecFor(s.Protocol(c.target.shape), c.r)
 	switch {
 	case c.target.name == "s3":
-		writeS3Fault(c, f)
+		writeS3Fault(c, f, nil)
 	case codec != nil:
 		codec.Error(c.w, c.r, f, c.request.ID)
 	default:
@@ -42,12 +48,25 @@ func jsonVersion(r *http.Request) string {
 	return "1.1"
 }
 
-// writeS3Fault is S3's own error form. HEAD has a status only.
-func writeS3Fault(c *call, f *wire.Fault) {
+// writeS3Fault is S3's own error form. more, which may be nil, has elements beside those that every error has. HEAD has a
+// status only.
+func writeS3Fault(c *call, f *wire.Fault, more *sigv4.S3Error) {
+	type element struct {
+		XMLName xml.Name
+		Value   string `xml:",chardata"`
+	}
+	var details []element
+	if more != nil {
+		for _, d := range more.Details {
+			details = append(details, element{xml.Name{Local: d.Name}, d.Value})
+		}
+	}
 	body, err := xml.Marshal(struct {
-		XMLName                          xml.Name `xml:"Error"`
-		Code, Message, RequestId, HostId string
-	}{Code: f.Code, Message: f.Message, RequestId: c.request.ID, HostId: c.request.ID})
+		XMLName           xml.Name `xml:"Error"`
+		Code, Message     string
+		Details           []element
+		RequestId, HostId string
+	}{Code: f.Code, Message: f.Message, Details: details, RequestId: c.request.ID, HostId: c.request.ID})
 	if err != nil {
 		body = nil // not for strings
 	}
@@ -82,35 +101,4 @@ func noService(t *target) error {
 	}
 	e.Message += "."
 	return e
-}
-
-// authCodes are the codes of query and XML protocols for the refusals that JSON protocols know under another name.
-// Source: answers quoted in public issues: prowler-cloud/prowler 789, 2021-05-01 (ExpiredToken), barnybug/cli53 278,
-// 2019-09-26 (InvalidClientTokenId), aws/aws-sdk-go 1042, 2017-01-17 (IncompleteSignature); SignatureDoesNotMatch is
-// unverified.
-var authCodes = map[string]string{
-	"ExpiredTokenException":        "ExpiredToken",
-	"IncompleteSignatureException": "IncompleteSignature",
-	"InvalidSignatureException":    "SignatureDoesNotMatch",
-	"UnrecognizedClientException":  "InvalidClientTokenId",
-}
-
-// refusal turns an *access.Error into that of the protocol: AWS JSON answers 400, the others 403, and an incomplete
-// signature is 400 everywhere.
-// Source of the statuses: the issues above; aws/aws-sdk-js 254, 2014-03-25 (AWS JSON); badslug/
-// Paw-AWSSignature4DynamicValue 5, 2016-10-07 (REST-JSON).
-func refusal(t target, err error) error {
-	var e *access.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	status := http.StatusForbidden
-	if t.shape == wire.ProtocolJSON || e.Code == "IncompleteSignatureException" {
-		status = http.StatusBadRequest
-	}
-	code := e.Code
-	if q, ok := authCodes[code]; ok && t.name == "s3" {
-		code = q
-	}
-	return &wire.FrameworkError{Code: code, QueryCode: authCodes[e.Code], Message: e.Message, Status: status, Sender: true}
 }

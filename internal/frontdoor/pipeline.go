@@ -13,7 +13,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/gustcloud/gust/internal/access"
 	"github.com/gustcloud/gust/internal/access/sigv4"
@@ -21,11 +20,6 @@ import (
 	"github.com/gustcloud/gust/internal/base/reqctx"
 	"github.com/gustcloud/gust/internal/wire"
 )
-
-// Authenticator tells who sent a request; sig is nil for an unsigned one. Its errors are *access.Error.
-type Authenticator interface {
-	Authenticate(sig *sigv4.Signature, now time.Time) (access.Identity, error)
-}
 
 // Deps is what a Door needs.
 type Deps struct {
@@ -56,6 +50,7 @@ type call struct {
 	r       *http.Request
 	request reqctx.Request
 	sig     *sigv4.Signature
+	auth    authentication
 	target  target
 	body    []byte
 	read    bool // body holds the request's
@@ -113,6 +108,7 @@ func (d *Door) refuse(c *call) error {
 func (d *Door) route(c *call) error {
 	sig, broken := access.Parse(c.r)
 	c.sig = sig
+	d.begin(c)
 	var err error
 	c.target, err = d.table.find(c.r, sig, func() (string, string, error) {
 		if !isForm(c.r) {
@@ -126,19 +122,9 @@ func (d *Door) route(c *call) error {
 	})
 	c.target.codec = wire.CodecFor(c.target.codec, c.r)
 	if broken != nil { // routed all the same: the answer needs a protocol
-		return refusal(c.target, broken)
+		return broken
 	}
 	return err
-}
-
-func (d *Door) authenticate(c *call) error {
-	id, err := d.Authenticator.Authenticate(c.sig, d.Clock.Now())
-	if err != nil {
-		return refusal(c.target, err)
-	}
-	c.request.Scope = reqctx.Scope{Account: id.Account, Region: id.Region}
-	c.request.PrincipalARN, c.request.UserID, c.request.AccessKeyID = id.ARN, id.UserID, id.AccessKeyID
-	return nil
 }
 
 func (d *Door) known(c *call) error {
@@ -212,8 +198,8 @@ func (d *Door) fail(c *call, answer *response, err error) error {
 		answer.status = statusClientGone
 		return nil //nolint:nilerr // not a failure of the call
 	}
-	writeFault(c, err)
-	return err
+	writeFault(c, refusal(c.target, err))
+	return forLog(err)
 }
 
 // statusClientGone is what the audit shows for a client that did not wait; nothing is sent.

@@ -17,6 +17,7 @@ type Body struct {
 	src     io.ReadCloser
 	length  int64
 	pending bool
+	then    func()    // what waits for the end of pending; may be nil
 	hash    hash.Hash // nil: nothing to compare
 	check   func(sum string) error
 	chunks  *chunkReader // nil: not chunked
@@ -40,9 +41,11 @@ func (b *Body) Read(p []byte) (int, error) {
 	if b.hash != nil {
 		b.hash.Write(p[:n])
 		if errors.Is(err, io.EOF) {
-			b.pending = false
 			if wrong := b.check(hex.EncodeToString(b.hash.Sum(nil))); wrong != nil {
 				err = wrong
+			} else if b.pending {
+				b.pending = false
+				b.verified()
 			}
 		}
 	}
@@ -55,6 +58,20 @@ func (b *Body) Close() error { return b.src.Close() }
 
 // Pending tells that not even the head is verified before io.EOF: the signature covers a digest that nothing names.
 func (b *Body) Pending() bool { return b.pending }
+
+// Then runs f when the signature is verified: at once unless it is pending.
+func (b *Body) Then(f func()) {
+	b.then = f
+	if !b.pending {
+		b.verified()
+	}
+}
+
+func (b *Body) verified() {
+	if b.then != nil {
+		b.then()
+	}
+}
 
 // Chunked tells that the framing of aws-chunked is taken off.
 func (b *Body) Chunked() bool { return b.chunks != nil }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontdoor
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gustcloud/gust/internal/access"
+	"github.com/gustcloud/gust/internal/access/sigv4"
+	"github.com/gustcloud/gust/internal/base/reqctx"
+	"github.com/gustcloud/gust/internal/wire"
+)
+
+// Authenticator tells who sent a request; sig is nil for an unsigned one. The reader, when it is not nil, takes the place
+// of r.Body: it verifies the body while it is read. Errors are *access.Error, anything else is a failure of the server.
+type Authenticator interface {
+	Authenticate(r *http.Request, sig *sigv4.Signature, now time.Time) (access.Identity, *sigv4.Body, error)
+}
+
+// authentication is what is known of a call's sender before it is routed.
+type authentication struct {
+	identity access.Identity
+	body     *sigv4.Body // takes the place of the request's body; nil: nothing of it is verified
+	err      error       // answered when the protocol is known
+}
+
+// begin verifies the head of a call before anything of its body is read: routing reads forms. An error waits for
+// authenticate; until then the body cannot be read.
+func (d *Door) begin(c *call) {
+	a := &c.auth
+	a.identity, a.body, a.err = d.Authenticator.Authenticate(c.r, c.sig, d.Clock.Now())
+	switch {
+	case a.err != nil && c.sig != nil:
+		c.r.Body = unreadable{c.r.Body, a.err}
+	case a.body != nil:
+		c.r.Body = a.body
+		if a.body.Chunked() {
+			c.r.ContentLength = a.body.Length()
+			unchunk(c.r.Header)
+		}
+	}
+}
+
+// unreadable is the body of a request that is refused.
+type unreadable struct {
+	io.ReadCloser
+	err error
+}
+
+func (u unreadable) Read([]byte) (int, error) { return 0, u.err }
+
+// unchunk takes aws-chunked, which is off already, out of Content-Encoding.
+func unchunk(h http.Header) {
+	var rest []string
+	for _, list := range h.Values("Content-Encoding") {
+		for e := range strings.SplitSeq(list, ",") {
+			if e = strings.TrimSpace(e); e != "" && e != "aws-chunked" {
+				rest = append(rest, e)
+			}
+		}
+	}
+	if h.Del("Content-Encoding"); rest != nil {
+		h.Set("Content-Encoding", strings.Join(rest, ", "))
+	}
+}
+
+// authenticate ends what begin began: the operation is known now. Operations that want no signature are open to unsigned
+// calls. Where the signature covers a digest that only the body shows, the body is read here, except a streamed one: its
+// service reads it to the end before it commits anything, and gets the error there.
+func (d *Door) authenticate(c *call) error {
+	a, t := &c.auth, &c.target
+	op := &wire.Operation{Name: "requested"}
+	limit := int64(wire.DefaultMaxBody)
+	if t.service != nil && t.op >= 0 {
+		op = &t.service.Schema.Operations[t.op]
+		limit = t.service.Schema.BodyLimit(op)
+	}
+	if c.sig == nil && a.err != nil && op.NoAuth {
+		a.identity, a.err = access.Anonymous(), nil
+	}
+	if a.err == nil && a.identity.Verified {
+		a.err = checkService(c)
+	}
+	if a.err != nil {
+		return a.err
+	}
+	if a.body != nil && a.body.Pending() && !(t.service != nil && t.op >= 0 && t.service.Schema.Streams(op)) {
+		if err := c.readBody(op, limit); err != nil {
+			return err
+		}
+		if err := drained(a.body); err != nil {
+			return err
+		}
+	}
+	id := a.identity
+	c.request.Scope = reqctx.Scope{Account: id.Account, Region: id.Region}
+	c.request.PrincipalARN, c.request.UserID, c.request.AccessKeyID = id.ARN, id.UserID, id.AccessKeyID
+	return nil
+}
+
+// checkService refuses a signature for another service than the one that the call reaches.
+func checkService(c *call) error {
+	t := &c.target
+	if t.service == nil || c.sig.Scope.Service == t.service.Schema.SigningName {
+		return nil
+	}
+	return &access.Error{ // the text is known from public reports of AWS's answers
+		Code:    "InvalidSignatureException",
+		Message: "Credential should be scoped to correct service: '" + t.service.Schema.SigningName + "'. ",
+	}
+}
+
+// drained wants the end of a body of which a decompressor may have left something.
+func drained(b *sigv4.Body) error {
+	for b.Pending() {
+		if n, err := b.Read(make([]byte, 1)); n > 0 || err != nil && b.Pending() {
+			if err == nil {
+				err = &wire.FrameworkError{
+					Code: "SerializationException", Status: http.StatusBadRequest, Sender: true,
+					Message: "The request body goes on after its end.",
+				}
+			}
+			return err
+		}
+	}
+	return nil
+}
