@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package admin is the operator's door: health and metrics under /_gust/ on the API listener, and profiling on the
-// server's unix socket only. It serves no AWS API and does not decide who may reach it: internal/app puts the guard of
+// Package admin is the operator's door: health and metrics under /_gust/ on the API listener, the packages of functions to
+// who has a link to them, and profiling on the server's unix socket only. It serves no AWS API and does not decide who may reach it: internal/app puts the guard of
 // internal/frontdoor before the first and file permissions before the second.
 package admin
 
@@ -14,7 +14,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/gustcloud/gust/internal/access"
+	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/obs"
+	"github.com/gustcloud/gust/internal/store/blob"
 )
 
 // Deps is what the door shows.
@@ -24,6 +27,9 @@ type Deps struct {
 	Draining func() bool // the server takes no new work
 	Metrics  *obs.Metrics
 	Log      *slog.Logger
+	Links    *access.Sessions // judges the links to packages
+	Blobs    blob.Blobs       // holds the packages
+	Clock    clock.Clock
 }
 
 // Owns tells whether an URL path belongs to this door on the API listener.
@@ -36,6 +42,7 @@ func Handler(d Deps) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_gust/health", d.health)
 	mux.HandleFunc("GET /_localstack/health", d.health)
+	mux.HandleFunc("GET /_gust/code/{account}/{digest}", d.code)
 	mux.Handle("GET /_gust/metrics", promhttp.HandlerFor(d.Metrics.Gatherer(), promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(d.Log.Handler(), slog.LevelError),
 	}))

@@ -27,7 +27,7 @@ type Config struct {
 	File      string `name:"config" env:"GUST_CONFIG" type:"existingfile" placeholder:"FILE" group:"server" help:"Read settings from FILE: lines \"name = value\" with the names of these flags, # starts a comment."`
 	Data      string `env:"GUST_DATA" type:"path" default:"${data}" placeholder:"DIR" group:"server" help:"Keep everything in DIR (default: ${default})."`
 	Ephemeral bool   `env:"GUST_EPHEMERAL" group:"server" help:"Keep everything in memory and temporary files; --data is not used."`
-	Listen    string `env:"GUST_LISTEN" default:"127.0.0.1:4566" placeholder:"ADDR" group:"server" help:"Serve the AWS API on ADDR, an address of this machine's loopback (default: ${default})."`
+	Listen    string `env:"GUST_LISTEN" default:"127.0.0.1:4566" placeholder:"ADDR" group:"server" help:"Serve the AWS API on ADDR; other addresses than this machine's loopback need --auth enforce (default: ${default})."`
 	LogLevel  string `env:"GUST_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" group:"server" help:"Log lines of LEVEL and above: debug (every API call), info, warn, error (default: ${default})."`
 	LogFormat string `env:"GUST_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" group:"server" help:"text or json (default: ${default})."`
 
@@ -35,9 +35,14 @@ type Config struct {
 	PoolSize    int           `env:"GUST_POOL_SIZE" default:"4" placeholder:"N" group:"functions" help:"Keep N sandboxes parked for cold starts (default: ${default})."`
 	IdleTimeout time.Duration `env:"GUST_IDLE_TIMEOUT" default:"10m" placeholder:"TIME" group:"functions" help:"Shut an execution environment down when it was idle for TIME (default: ${default})."`
 
+	Auth        string   `env:"GUST_AUTH" enum:"development,enforce" default:"development" placeholder:"MODE" group:"security" help:"development: accept any access key; enforce: verify the signature of every request (default: ${default})."`
+	ResetRoot   bool     `name:"reset-root" group:"security" help:"With --auth enforce: make new root credentials and print them; the old ones end."`
 	AllowOrigin []string `env:"GUST_ALLOW_ORIGIN" placeholder:"URL" group:"security" help:"Let web pages of this origin call the API (\"https://app.example.com\"); may be repeated. By default browsers may not."`
 	Domain      []string `env:"GUST_DOMAIN" placeholder:"NAME" group:"security" help:"Answer to this host name and its sub-names too, beside IP addresses and localhost; may be repeated."`
 }
+
+// authEnforce is the value of Config.Auth that verifies signatures.
+const authEnforce = "enforce"
 
 // vars are the defaults that depend on the machine.
 func vars() kong.Vars {
@@ -148,12 +153,16 @@ func (c *Config) check() error {
 	if err != nil {
 		return fmt.Errorf("--listen %s: want ADDRESS:PORT: %w", c.Listen, err)
 	}
-	if a, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !a.IsLoopback()) {
+	enforced := c.Auth == authEnforce
+	if a, err := netip.ParseAddr(host); !enforced && host != "localhost" && (err != nil || !a.IsLoopback()) {
 		return &setupError{
 			err: fmt.Errorf("--listen %s: this address can be reached from other machines", c.Listen),
 			hint: "Without signature checks anyone who reaches the API owns it. " +
-				"Listen on 127.0.0.1 and put a proxy that authenticates in front.",
+				"Add --auth enforce, or listen on 127.0.0.1 and put a proxy that authenticates in front.",
 		}
+	}
+	if c.ResetRoot && !enforced {
+		return errors.New("--reset-root needs --auth enforce: development mode has no root credentials")
 	}
 	if c.PoolSize < 0 || c.IdleTimeout < 0 {
 		return errors.New("--pool-size and --idle-timeout cannot be negative")

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/gustcloud/gust/internal/access"
 	"github.com/gustcloud/gust/internal/cli"
 	"github.com/gustcloud/gust/internal/worker/spawner"
 )
@@ -39,6 +40,10 @@ type serveCommand struct{ Config }
 func (serveCommand) Help() string {
 	return "Every flag can also be set by the environment variable that stands behind it, or in a configuration file. " +
 		"A flag wins over the environment, the environment over the file.\n\n" +
+		"With --auth enforce every request must be signed with an access key of this server. Its first start makes those of " +
+		"the root of account " + access.DefaultAccount + " and prints them on the standard output, once, as the environment of AWS's tools; " +
+		"with them make others: aws iam create-user, create-access-key. Signatures show who asks and that nothing was changed; " +
+		"they hide nothing: across a network put a proxy with TLS in front.\n\n" +
 		`The line "Ready." is logged when requests are served. SIGTERM and Ctrl-C let running requests end first, ` +
 		"for 8 seconds at most; a second one ends at once."
 }
@@ -48,5 +53,5 @@ func (c *serveCommand) Run(ctx context.Context, e *cli.Env) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	return run(ctx, c.Config, cli.Version(e.Version), e.Stderr)
+	return run(ctx, c.Config, cli.Version(e.Version), e.Stdout, e.Stderr)
 }

@@ -17,13 +17,13 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gustcloud/gust/internal/access"
 	"github.com/gustcloud/gust/internal/admin"
 	"github.com/gustcloud/gust/internal/awsapi"
 	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/ids"
 	"github.com/gustcloud/gust/internal/base/obs"
 	"github.com/gustcloud/gust/internal/frontdoor"
+	"github.com/gustcloud/gust/internal/services/iam"
 	"github.com/gustcloud/gust/internal/store/blob"
 	"github.com/gustcloud/gust/internal/wire"
 )
@@ -32,13 +32,14 @@ import (
 // supervisors kill much earlier (systemd after 90 s, Docker after 10 s).
 const drainTime = 8 * time.Second
 
-// run is the life of a server: open, serve until ctx ends or a part fails, drain, close in the reverse order.
-func run(ctx context.Context, c Config, version string, logTo io.Writer) (err error) {
+// run is the life of a server: open, serve until ctx ends or a part fails, drain, close in the reverse order. out takes
+// what is printed for the operator only: new root credentials.
+func run(ctx context.Context, c Config, version string, out, logTo io.Writer) (err error) {
 	log, err := obs.NewLogger(logTo, c.LogFormat, c.level())
 	if err != nil {
 		return err
 	}
-	s := &server{log: log}
+	s := &server{log: log, out: out}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.open(ctx, c, version); err != nil {
 		return err
@@ -49,6 +50,7 @@ func run(ctx context.Context, c Config, version string, logTo io.Writer) (err er
 // server is everything that is open or running.
 type server struct {
 	log      *slog.Logger
+	out      io.Writer
 	data     *dataDir
 	listener net.Listener
 	worker   *worker
@@ -91,8 +93,13 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 
 	gate := frontdoor.NewGate(frontdoor.AllowAll{}, s.log, metrics)
 	caller := frontdoor.NewCaller(gate, clk.Now, source.UUID)
+	keys := iam.New(iam.Deps{Store: st, Clock: clk, IDs: source, Log: s.log.With("service", "iam")})
+	authenticator, err := s.authenticator(ctx, c, keys, sessions)
+	if err != nil {
+		return err
+	}
 	s.registry = services(parts{
-		store: st, blobs: blobs, sessions: sessions, clock: clk, ids: source, log: s.log, caller: caller, worker: s.worker,
+		store: st, blobs: blobs, sessions: sessions, clock: clk, ids: source, log: s.log, caller: caller, worker: s.worker, iam: keys,
 	})
 	apis := make([]wire.Service, 0, len(s.registry))
 	names := make([]string, 0, len(s.registry))
@@ -105,10 +112,13 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 	s.door = frontdoor.New(frontdoor.Deps{
 		Services: apis, Known: awsapi.Known(), Gate: gate,
 		Guard:         frontdoor.Guard{Domains: append(c.Domain, insideDomain), Origins: c.AllowOrigin},
-		Authenticator: access.Development{Sessions: sessions}, Clock: clk, NewID: source.UUID, Log: s.log,
+		Authenticator: authenticator, Clock: clk, NewID: source.UUID, Log: s.log,
 	})
 	s.worker.door = frontdoor.NewServer(s.door, s.log)
-	s.admin = admin.Deps{Version: version, Services: names, Draining: s.draining.Load, Metrics: metrics, Log: s.log}
+	s.admin = admin.Deps{
+		Version: version, Services: names, Draining: s.draining.Load, Metrics: metrics, Log: s.log,
+		Links: sessions, Blobs: blobs, Clock: clk,
+	}
 	s.log.InfoContext(ctx, "starting", "version", version,
 		"endpoint", "http://"+s.listener.Addr().String(), "data", s.data.path)
 	return nil

@@ -82,7 +82,7 @@ func mustRun(t *testing.T, c Config) *running {
 	s := &running{url: "http://" + c.Listen, address: c.Listen, log: &logBuffer{lines: make(chan struct{}, 1)}, stop: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(s.ended)
-		s.err = run(ctx, c, "v0", s.log)
+		s.err = run(ctx, c, "v0", s.log, s.log)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -328,7 +328,7 @@ func TestServerRefusesToStart(t *testing.T) {
 			c.Listen = "127.0.0.1:0"
 			tt.prepare(t, &c)
 			log := &logBuffer{lines: make(chan struct{}, 1)}
-			err := run(t.Context(), c, "v0", log)
+			err := run(t.Context(), c, "v0", log, log)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("run: %v, want %q", err, tt.want)
 			}

@@ -40,21 +40,21 @@ type parts struct {
 	log      *slog.Logger
 	caller   wire.Caller // calls in-process, through authorization, metering and audit
 	worker   *worker
+	iam      *iam.Service
 }
 
 // services is the registry: one entry for each AWS service, and the map of who calls whom.
 func services(p parts) []Service {
 	log := func(service string) *slog.Logger { return p.log.With("service", service) }
-	roles := iam.New(iam.Deps{Store: p.store, Clock: p.clock, IDs: p.ids, Log: log("iam")})
 	tokens := sts.New(sts.Deps{Sessions: p.sessions, IAM: iamapi.Client{Caller: p.caller}, Clock: p.clock})
 	groups := logs.New(logs.Deps{Store: p.store, Clock: p.clock, Log: log("logs")})
 	environments := p.worker.pool(groups, tokens.FunctionCredentials)
 	functions := lambda.New(lambda.Deps{
 		Store: p.store, Blobs: p.blobs, Environments: environments, Clock: p.clock, IDs: p.ids, Log: log("lambda"),
-		Architecture: architecture(),
+		Architecture: architecture(), CodeLink: codeLink(p.sessions, p.clock),
 	})
 	return []Service{
-		{Name: "iam", API: iamapi.Bind(roles), Run: roles.Run},
+		{Name: "iam", API: iamapi.Bind(p.iam), Run: p.iam.Run},
 		{Name: "lambda", API: lambdaapi.Bind(functions), Run: functions.Run},
 		{Name: "logs", API: logsapi.Bind(groups), Run: groups.Run},
 		{Name: "sts", API: stsapi.Bind(tokens), Run: tokens.Run},

@@ -136,18 +136,31 @@ func (s *Service) writeUses(ctx context.Context) error {
 	})
 }
 
-// RootKey returns an access key of the account's root, making one when there is none; made tells which.
-func (s *Service) RootKey(ctx context.Context, account string) (id, secret string, made bool, err error) {
+// RootKey makes an access key of the account's root when there is none, or with reset in the place of those that there
+// are; made tells whether it did. Without it the result is empty: secrets are shown once.
+func (s *Service) RootKey(ctx context.Context, account string, reset bool) (c access.Credentials, made bool, err error) {
 	k := s.newKey(account, "")
+	var old []string
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		o, err := ownerOf(tx, account, "")
 		if err != nil {
 			return err
 		}
-		if made = len(o.keys()) == 0; !made {
+		old = o.keys()
+		if made = reset || len(old) == 0; !made {
 			return nil
+		}
+		for _, id := range old {
+			tx.Delete(accessKeyKey(id))
+			tx.Delete(usedKey(id))
 		}
 		return o.put(tx, []string{k.ID}, &k)
 	})
-	return k.ID, k.Secret, made, err
+	for _, id := range old {
+		s.cache.forget(id)
+	}
+	if err != nil || !made {
+		return access.Credentials{}, false, err
+	}
+	return access.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret}, true, nil
 }

@@ -154,9 +154,19 @@ func (s *Service) GetFunction(ctx context.Context, in *api.GetFunctionRequest) (
 	}
 	return &api.GetFunctionResponse{
 		Configuration: f.configuration(scopeOf(ctx), ref.qualifier),
-		Code:          &api.FunctionCodeLocation{RepositoryType: new("S3")},
+		Code:          s.codeLocation(ctx, f),
 		Tags:          f.Tags,
 	}, nil
+}
+
+// codeLocation tells where the caller can fetch the package. A call from another service of this process has no host on
+// which it could.
+func (s *Service) codeLocation(ctx context.Context, f *function) *api.FunctionCodeLocation {
+	at := &api.FunctionCodeLocation{RepositoryType: new("S3")}
+	if r := reqctx.From(ctx); r.Host != "" {
+		at.Location = new(s.CodeLink(r.Host, r.Account, f.shown().Code))
+	}
+	return at
 }
 
 // GetFunctionConfiguration returns a function's configuration.

@@ -28,6 +28,9 @@ type Deps struct {
 	IDs          ids.Source
 	Log          *slog.Logger
 	Architecture string // of this host, as Lambda names it: "x86_64" or "arm64"
+	// CodeLink returns an URL on host, the name that the caller used for this server, at which a package of the account can
+	// be fetched for a while.
+	CodeLink func(host, account string, code blob.Ref) string
 }
 
 // Service implements api.API; Invoker gives its invoke.Invoker. It is safe for concurrent use.

@@ -93,6 +93,7 @@ func newFixture(t *testing.T) *fixture {
 	env := &environments{}
 	return &fixture{env: env, st: st, Service: New(Deps{
 		Store: st, Blobs: blobs, Environments: env, Clock: clock.System{}, IDs: ids.System(), Log: log, Architecture: "x86_64",
+		CodeLink: func(host, account string, code blob.Ref) string { return host + " " + account + " " + code.SHA256.Base64() },
 	})}
 }
 
