@@ -3,28 +3,59 @@
 package frontdoor
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/gustcloud/gust/internal/base/vhost"
 	"github.com/gustcloud/gust/internal/wire"
 )
 
 // Guard refuses what a web page could send through a browser: any page may post to 127.0.0.1, and a name that its owner
 // points at 127.0.0.1 makes the page same-origin ("DNS rebinding"). Neither needs a credential in development mode.
 type Guard struct {
-	Domains []string // names that this server answers to, with all their sub-names; localhost always is one
+	Domains []string // names that this server answers to, with all their sub-names, beside those of package vhost
 	Origins []string // origins of web pages that may call: "https://app.example.com"
+
+	hosts *vhost.Table // made by New
 }
 
 // Check returns a *wire.FrameworkError with status 403 for a request that must not be served. Its codes are Gust's own.
 func (g Guard) Check(r *http.Request) error {
-	if !g.knowsHost(r.Host) {
-		return refused("UnknownHost", "Gust does not answer to the host "+quoteShort(r.Host)+
+	if _, err := g.host(r); err != nil {
+		return err
+	}
+	return g.checkOrigin(r)
+}
+
+// admit is Check for the door: it also returns where the request goes as far as its host name and path tell. Customers'
+// own traffic is let in from any web page, because what serves it has rules of its own for that.
+func (g Guard) admit(r *http.Request) (vhost.Name, error) {
+	n, err := g.host(r)
+	if err != nil {
+		return n, err
+	}
+	n = destination(n, r.URL.EscapedPath())
+	if _, ok := n.Kind.Ingress(); ok {
+		return n, nil
+	}
+	return n, g.checkOrigin(r)
+}
+
+func (g Guard) host(r *http.Request) (vhost.Name, error) {
+	hosts := g.hosts
+	if hosts == nil {
+		hosts = vhost.New(g.Domains...)
+	}
+	n, ok := hosts.Parse(r.Host)
+	if !ok {
+		return n, refused("UnknownHost", "Gust does not answer to the host "+quoteShort(r.Host)+
 			". Use an IP address or localhost, or start the server with --domain NAME.")
 	}
+	return n, nil
+}
+
+func (g Guard) checkOrigin(r *http.Request) error {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		if slices.Contains(g.Origins, origin) {
 			return nil
@@ -60,29 +91,6 @@ func (g Guard) Allow(w http.ResponseWriter, r *http.Request) (done bool) {
 	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return true
-}
-
-func (g Guard) knowsHost(hostport string) bool {
-	host := hostname(hostport)
-	if _, err := netip.ParseAddr(host); err == nil || inDomain(host, "localhost") {
-		return true
-	}
-	return slices.ContainsFunc(g.Domains, func(d string) bool { return inDomain(host, d) })
-}
-
-// hostname is the lower-case name or address of a Host header, without port, brackets and final dot.
-func hostname(hostport string) string {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(host, "."))
-}
-
-func inDomain(host, domain string) bool {
-	sub, ok := strings.CutSuffix(host, strings.ToLower(domain))
-	return ok && (sub == "" || strings.HasSuffix(sub, "."))
 }
 
 func refused(code, message string) error {

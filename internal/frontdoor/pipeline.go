@@ -18,6 +18,7 @@ import (
 	"github.com/gustcloud/gust/internal/access/sigv4"
 	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/reqctx"
+	"github.com/gustcloud/gust/internal/base/vhost"
 	"github.com/gustcloud/gust/internal/wire"
 )
 
@@ -25,12 +26,14 @@ import (
 type Deps struct {
 	Services      []wire.Service
 	Known         []*wire.Schema // services of which nothing is implemented: the answer can name their operations
-	Gate          *Gate // shared with the in-process Caller
+	Gate          *Gate          // shared with the in-process Caller
 	Guard         Guard
 	Authenticator Authenticator
 	Clock         clock.Clock // for signatures and tokens: the machine's, never scaled
 	NewID         func() string
 	Log           *slog.Logger
+	// CustomNames resolves host names that customers registered; nil when there are none.
+	CustomNames func(host string) (vhost.Name, bool)
 }
 
 // Door serves the AWS API of all services. It is safe for concurrent use.
@@ -42,7 +45,11 @@ type Door struct {
 var _ http.Handler = (*Door)(nil)
 
 // New returns a door; it starts nothing.
-func New(d Deps) *Door { return &Door{Deps: d, table: newTable(d.Services, d.Known)} }
+func New(d Deps) *Door {
+	d.Guard.hosts = vhost.New(d.Guard.Domains...)
+	d.Guard.hosts.Custom = d.CustomNames
+	return &Door{Deps: d, table: newTable(d.Services, d.Known)}
+}
 
 // call is one request on its way through the stages.
 type call struct {
@@ -97,9 +104,14 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Door) refuse(c *call) error {
-	if err := d.Guard.Check(c.r); err != nil {
+	host, err := d.Guard.admit(c.r)
+	if err != nil {
 		c.target.shape = shapeOf(c.r) // not routed, but the client should understand why
 		return err
+	}
+	c.target.host = host
+	if _, ok := host.Kind.Ingress(); ok {
+		return nil
 	}
 	c.done = d.Guard.Allow(c.w, c.r)
 	return nil
@@ -110,31 +122,41 @@ func (d *Door) route(c *call) error {
 	c.sig = sig
 	d.begin(c)
 	var err error
-	c.target, err = d.table.find(c.r, sig, func() (string, string, error) {
-		if !isForm(c.r) {
-			return "", "", nil
-		}
-		if err := c.readBody(&wire.Operation{Name: "requested"}, wire.DefaultMaxBody); err != nil {
-			return "", "", err
-		}
-		action, version := actionOf(c.body)
-		return action, version, nil
-	})
+	c.target, err = d.table.find(c.r, c.target.host, sig, c.formAction)
 	c.target.codec = wire.CodecFor(c.target.codec, c.r)
+	if _, ok := c.target.host.Kind.Ingress(); ok { // whoever will serve it also authenticates it
+		return noDoor(c.target.host)
+	}
 	if broken != nil { // routed all the same: the answer needs a protocol
 		return broken
 	}
 	return err
 }
 
+// formAction reads the body of a form.
+func (c *call) formAction() (action, version string, err error) {
+	if err := c.readBody(&wire.Operation{Name: "requested"}, wire.DefaultMaxBody); err != nil {
+		return "", "", err
+	}
+	action, version = actionOf(c.body)
+	return action, version, nil
+}
+
 func (d *Door) known(c *call) error {
 	t := &c.target
+	if t.unread && !(t.service == nil && c.r.Header.Get("Expect") != "") { // nobody sends a body to be refused
+		action, version, err := c.formAction()
+		if err != nil {
+			return err
+		}
+		d.table.settle(c.r, t, c.sig, action, version)
+	}
 	switch {
 	case t.service == nil:
 		return noService(t)
 	case t.op >= 0:
 		return nil
-	case t.service.Schema.Has(t.operation):
+	case t.service.Schema.Has(t.operation), t.operation == postObject:
 		return wire.Unimplemented(t.service.Schema, t.codec.ID(), t.operation)
 	}
 	return wire.UnknownOperation(t.service.Schema, t.codec.ID(), t.operation)

@@ -3,75 +3,146 @@
 package frontdoor
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/gustcloud/gust/internal/access/sigv4"
+	"github.com/gustcloud/gust/internal/base/vhost"
 	"github.com/gustcloud/gust/internal/wire"
 )
 
 // target is where a request goes.
 type target struct {
-	service   *service // nil: Gust does not have it
-	name      string   // of the service for messages and logs: its id, or what the client called it
+	host      vhost.Name // what the host name or the path stands for; an ingress kind is no API call
+	service   *service   // nil: Gust does not have it
+	name      string     // of the service for messages and logs: its id, or what the client called it
 	shape     wire.ProtocolID
 	codec     wire.Protocol // nil when service is nil
 	op        int           // index of the operation, -1 when it is missing or unknown
 	operation string        // its name; "" when the request names none
 	labels    []string      // REST: the URI's labels, still escaped
+	unread    bool          // the operation stands in a form that nobody has read yet: see settle
 }
 
-// formAction returns the parameters Action and Version of a form body. Routing calls it only for requests with a form
-// content type: it is the only part of routing that reads a body.
+// formAction returns the parameters Action and Version of a form body. Routing calls it only for forms without a
+// signature: they are the only requests whose body says where they go.
 type formAction func() (action, version string, err error)
 
-// find routes r, cheapest evidence first: the signature's service, X-Amz-Target, a smithy path, the host name, the path,
-// the form's Action; what is left is S3 without a signature. sig is nil for unsigned requests.
-func (t *table) find(r *http.Request, sig *sigv4.Signature, form formAction) (target, error) {
-	tg := target{shape: shapeOf(r), op: -1}
-	prefix, operation := named(r, tg.shape)
-	tg.operation = operation
-	var version string
-	if family(tg.shape) == wire.ProtocolQuery {
-		q := r.URL.Query()
-		tg.operation, version = q.Get("Action"), q.Get("Version")
-		if tg.operation == "" {
-			var err error
-			if tg.operation, version, err = form(); err != nil {
-				return tg, err
-			}
-		}
+// head is what routing looks at, each part read once.
+type head struct {
+	r               *http.Request
+	host            vhost.Name
+	sig             *sigv4.Signature // nil for unsigned requests
+	path, query     string           // as sent: escaped, never cleaned
+	shape           wire.ProtocolID
+	prefix          string // of X-Amz-Target, or the service of a smithy path
+	operation       string // what those two name
+	action, version string // of the query string or the form
+}
+
+func newHead(r *http.Request, host vhost.Name, sig *sigv4.Signature) *head {
+	h := &head{r: r, host: host, sig: sig, path: r.URL.EscapedPath(), query: r.URL.RawQuery, shape: shapeOf(r)}
+	h.prefix, h.operation = named(r, h.shape, h.path)
+	if h.shape == wire.ProtocolQuery && h.query != "" {
+		h.action, _ = queryParam(h.query, "Action")
+		h.version, _ = queryParam(h.query, "Version")
+	}
+	return h
+}
+
+// find routes a request, cheapest evidence first: a host name or path of customers' own traffic, the signature's service,
+// X-Amz-Target, a smithy path, the service in the host name, a form's Action, the path; what is left is S3 without a
+// signature. host is what destination made of the request.
+func (t *table) find(r *http.Request, host vhost.Name, sig *sigv4.Signature, form formAction) (target, error) {
+	h := newHead(r, host, sig)
+	tg := target{host: host, shape: h.shape, op: -1, operation: h.operation}
+	if t.ingress(h, &tg) {
+		return tg, nil
 	}
 	switch {
 	case sig != nil:
-		tg.name = sig.Scope.Service
-		tg.service = t.choose(t.bySigning[tg.name], r, prefix, version)
-	case prefix != "":
-		tg.name = prefix
-		tg.service = t.byTarget[prefix]
+		t.signed(h, &tg)
+	case h.prefix != "":
+		tg.name = h.prefix
+		tg.service = t.byTarget[h.prefix]
 	default:
-		tg.service = t.unsigned(r, &tg, version)
+		if err := t.unsigned(h, &tg, form); err != nil {
+			return tg, err
+		}
+	}
+	if tg.operation == "" {
+		tg.operation = h.action
 	}
 	if tg.service == nil {
+		tg.unread = sig != nil && isForm(r) && h.action == ""
 		return tg, nil
 	}
 	tg.name = tg.service.Schema.ID
 	tg.codec = tg.service.codec(tg.shape)
-	tg.resolve(r, prefix)
+	tg.unread = sig != nil && family(tg.codec.ID()) == wire.ProtocolQuery && isForm(r) && h.action == ""
+	t.resolve(h, &tg)
 	return tg, nil
+}
+
+// settle finishes the routing of a signed form with what its body says.
+func (t *table) settle(r *http.Request, tg *target, sig *sigv4.Signature, action, version string) {
+	h := newHead(r, tg.host, sig)
+	h.action, h.version = action, version
+	tg.unread, tg.operation = false, action
+	if tg.service == nil {
+		return
+	}
+	t.signed(h, tg)
+	if tg.service != nil {
+		tg.name = tg.service.Schema.ID
+		tg.codec = tg.service.codec(tg.shape)
+		t.resolve(h, tg)
+	}
+}
+
+// ingress tells whether a request is customers' traffic. What looks so may be a call of the management API of WebSocket
+// APIs, which shares host names, paths and signing name with the APIs themselves.
+func (t *table) ingress(h *head, tg *target) bool {
+	if h.sig != nil && h.sig.Scope.Service == "execute-api" && h.host.Kind < vhost.ExecuteAPI {
+		tg.host.Kind = vhost.ExecuteAPI
+	}
+	what, ok := tg.host.Kind.Ingress()
+	if !ok {
+		return false
+	}
+	path := cmp.Or(tg.host.Path, h.path)
+	if tg.host.Kind == vhost.ExecuteAPI {
+		if path, ok := connection(path); ok {
+			h.path = path
+			tg.name = "apigatewaymanagementapi"
+			if tg.service = t.byID[tg.name]; tg.service != nil {
+				tg.codec = tg.service.codec(tg.shape)
+				t.resolve(h, tg)
+			}
+			tg.host.Kind = vhost.Endpoint
+			return true
+		}
+	}
+	tg.name, tg.shape, tg.operation = what, wire.ProtocolRESTJSON, ""
+	return true
 }
 
 // shapeOf tells which protocol a request looks like; REST when nothing says otherwise.
 func shapeOf(r *http.Request) wire.ProtocolID {
 	switch {
-	case r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor":
+	case strings.EqualFold(r.Header.Get("Smithy-Protocol"), "rpc-v2-cbor"):
 		return wire.ProtocolCBOR
 	case r.Header.Get("X-Amz-Target") != "":
 		return wire.ProtocolJSON
-	case r.Method == http.MethodPost && isForm(r), strings.Contains(r.URL.RawQuery, "Action="):
+	case r.Method == http.MethodPost && isForm(r):
 		return wire.ProtocolQuery
+	}
+	if strings.Contains(r.URL.RawQuery, "Action") {
+		if _, ok := queryParam(r.URL.RawQuery, "Action"); ok {
+			return wire.ProtocolQuery
+		}
 	}
 	return wire.ProtocolRESTJSON
 }
@@ -82,7 +153,7 @@ func isForm(r *http.Request) bool {
 }
 
 // named returns the target prefix and the operation that the header or a smithy path (/service/X/operation/Y) names.
-func named(r *http.Request, shape wire.ProtocolID) (prefix, operation string) {
+func named(r *http.Request, shape wire.ProtocolID, path string) (prefix, operation string) {
 	switch shape {
 	case wire.ProtocolJSON:
 		t := r.Header.Get("X-Amz-Target")
@@ -91,92 +162,51 @@ func named(r *http.Request, shape wire.ProtocolID) (prefix, operation string) {
 		}
 		return "", t
 	case wire.ProtocolCBOR:
-		p := strings.Split(r.URL.EscapedPath(), "/")
-		if n := len(p); n >= 5 && p[n-4] == "service" && p[n-2] == "operation" {
-			return p[n-3], p[n-1]
+		if i := strings.LastIndex(path, "/service/"); i >= 0 { // what comes before is the endpoint's own path
+			service, rest, _ := strings.Cut(path[i+len("/service/"):], "/")
+			if op, ok := strings.CutPrefix(rest, "operation/"); ok && strings.IndexByte(op, '/') < 0 {
+				return service, op
+			}
 		}
 	default: // nothing outside the body names the operation, or the path does
 	}
 	return "", ""
 }
 
-// choose picks among the services of one signing name. Few share one: what tells them apart is the target prefix, the
-// path, or the version of the form.
-func (t *table) choose(candidates []*service, r *http.Request, prefix, version string) *service {
-	if len(candidates) <= 1 {
-		if len(candidates) == 0 {
-			return nil
-		}
-		return candidates[0]
-	}
-	for _, s := range candidates {
-		switch {
-		case prefix != "" && s.Schema.TargetPrefix == prefix, version != "" && s.Schema.APIVersion == version:
-			return s
-		case prefix == "" && version == "":
-			if _, _, ok := s.findREST(r); ok {
-				return s
-			}
-		}
-	}
-	return candidates[0]
-}
-
-// versionPath is a path that begins with a date, as those of REST services whose API has a version do.
-var versionPath = regexp.MustCompile(`^/\d{4}-\d\d-\d\d/`)
-
-// unsigned finds the service of a request without a signature.
-func (t *table) unsigned(r *http.Request, tg *target, version string) *service {
-	if s := t.hostService(hostname(r.Host)); s != nil {
-		return s
-	}
-	if family(tg.shape) == wire.ProtocolQuery {
-		tg.name = "query"
-		for _, s := range t.all {
-			right := version == "" || version == s.Schema.APIVersion
-			if right && s.Schema.Has(tg.operation) && family(s.codec(tg.shape).ID()) == wire.ProtocolQuery {
-				return s
-			}
-		}
-		if tg.operation != "" {
-			return nil
-		}
-	}
-	for _, s := range t.all {
-		if s.known || s.Schema.ID == "s3" { // known ones are not worth their tries here; S3's paths match everything
-			continue
-		}
-		if _, _, ok := s.findREST(r); ok {
-			return s
-		}
-	}
-	if versionPath.MatchString(r.URL.Path) {
-		tg.name = "rest"
-		return nil
-	}
-	tg.name = "s3"
-	return t.byID["s3"]
-}
-
 // resolve finds the operation within the service.
-func (tg *target) resolve(r *http.Request, prefix string) {
+func (t *table) resolve(h *head, tg *target) {
 	s := tg.service
 	if isREST(tg.codec.ID()) {
-		v, labels, ok := s.findREST(r)
-		if !ok {
-			tg.operation = ""
-			return
-		}
-		tg.op, tg.operation = s.operationAt(v)
-		tg.labels = labels
+		t.resolveREST(h, tg)
 		return
 	}
-	if tg.codec.ID() == wire.ProtocolJSON && prefix != s.Schema.TargetPrefix || tg.codec.ID() != tg.shape &&
+	if tg.codec.ID() == wire.ProtocolJSON && h.prefix != s.Schema.TargetPrefix ||
 		family(tg.codec.ID()) != family(tg.shape) {
 		tg.operation = ""
 		return
 	}
 	tg.op = s.Schema.Operation(tg.operation)
+}
+
+func (t *table) resolveREST(h *head, tg *target) {
+	s := tg.service
+	path := h.path
+	if s.Schema.ID == "s3" {
+		if bucket := t.bucketOf(h); bucket != "" {
+			path = "/" + bucket + path
+		}
+	}
+	v, labels, ok := s.findREST(h.r.Method, path, h.query)
+	tg.op, tg.operation, tg.labels = -1, "", labels
+	if ok {
+		tg.op, tg.operation = s.operationAt(v)
+	}
+	if s.Schema.ID != "s3" {
+		return
+	}
+	if name := s3Operation(tg.operation, h); name != tg.operation {
+		tg.op, tg.operation = s.Schema.Operation(name), name
+	}
 }
 
 // actionOf reads Action and Version out of a form body without decoding the rest.

@@ -18,6 +18,7 @@ import (
 	"github.com/gustcloud/gust/internal/awsapi/lambda"
 	"github.com/gustcloud/gust/internal/awsapi/logs"
 	"github.com/gustcloud/gust/internal/awsapi/sts"
+	"github.com/gustcloud/gust/internal/base/vhost"
 	"github.com/gustcloud/gust/internal/wire"
 )
 
@@ -25,20 +26,20 @@ func testServices() []wire.Service {
 	return []wire.Service{sts.Bind(nil), iam.Bind(nil), lambda.Bind(nil), logs.Bind(nil)}
 }
 
-// head is a request as a client sent it, recorded in testdata/heads.json.
-type head struct {
+// recording is a request as a client sent it, recorded in testdata/heads.json.
+type recording struct {
 	Client  string
 	Request []string
 	Body    string
 }
 
-func mustHeads(t *testing.T) []head {
+func mustHeads(t *testing.T) []recording {
 	t.Helper()
 	data, err := os.ReadFile("testdata/heads.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var f struct{ Heads []head }
+	var f struct{ Heads []recording }
 	if err := json.Unmarshal(data, &f); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func mustHeads(t *testing.T) []head {
 }
 
 // request reads the head as net/http's server does.
-func (h head) request(t *testing.T) *http.Request {
+func (h recording) request(t *testing.T) *http.Request {
 	t.Helper()
 	raw := fmt.Sprintf("%s\r\nContent-Length: %d\r\n\r\n%s", strings.Join(h.Request, "\r\n"), len(h.Body), h.Body)
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
@@ -64,13 +65,22 @@ func routed(t *testing.T, tb *table, r *http.Request) (string, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tg, err := tb.find(r, sig, func() (string, string, error) {
+	action := func() (string, string, error) {
 		b, err := io.ReadAll(r.Body)
 		a, v := actionOf(b)
 		return a, v, err
-	})
+	}
+	host, _ := (*vhost.Table)(nil).Parse(r.Host)
+	tg, err := tb.find(r, destination(host, r.URL.EscapedPath()), sig, action)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if tg.unread {
+		a, v, err := action()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tb.settle(r, &tg, sig, a, v)
 	}
 	service, operation, protocol := tg.name, tg.operation, tg.shape
 	if tg.service == nil {
@@ -190,7 +200,7 @@ func TestRouteOtherRequests(t *testing.T) {
 	tb := newTable(testServices(), nil)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, _ := routed(t, tb, head{Request: tt.request, Body: tt.body}.request(t)); got != tt.want {
+			if got, _ := routed(t, tb, recording{Request: tt.request, Body: tt.body}.request(t)); got != tt.want {
 				t.Errorf("routed to %q, want %q", got, tt.want)
 			}
 		})
@@ -258,7 +268,8 @@ func FuzzRoute(f *testing.F) {
 			r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
 		}
 		r.Header.Set("Content-Type", contentType)
-		tg, err := tb.find(r, nil, func() (string, string, error) { a, v := actionOf([]byte(body)); return a, v, nil })
+		n, _ := (*vhost.Table)(nil).Parse(host)
+		tg, err := tb.find(r, destination(n, r.URL.EscapedPath()), nil, func() (string, string, error) { a, v := actionOf([]byte(body)); return a, v, nil })
 		if err != nil || tg.op >= 0 && (tg.codec == nil || tg.operation != tg.service.Schema.Operations[tg.op].Name) {
 			t.Errorf("find = %+v, %v", tg, err)
 		}

@@ -3,9 +3,7 @@
 package frontdoor
 
 import (
-	"net/http"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/gustcloud/gust/internal/wire"
@@ -79,12 +77,26 @@ func newService(w wire.Service, known bool) *service {
 }
 
 // findREST finds the operation of a REST request: a value for operationAt, and the labels of its path as sent.
-func (s *service) findREST(r *http.Request) (value int, labels []string, ok bool) {
+func (s *service) findREST(method, escapedPath, rawQuery string) (value int, labels []string, ok bool) {
 	if !s.isREST {
 		return 0, nil, false
 	}
 	s.once.Do(s.fill)
-	return s.rest.find(r.Method, r.URL.EscapedPath(), r.URL.RawQuery)
+	return s.rest.find(method, escapedPath, rawQuery)
+}
+
+// begins tells whether some operation's path begins with the first segment of this one.
+func (s *service) begins(escapedPath string) bool {
+	if !s.isREST {
+		return false
+	}
+	s.once.Do(s.fill)
+	return s.rest.begins(escapedPath)
+}
+
+// speaks tells whether the service has a codec of a protocol's family.
+func (s *service) speaks(id wire.ProtocolID) bool {
+	return slices.ContainsFunc(s.codecs, func(c wire.Protocol) bool { return family(c.ID()) == id })
 }
 
 // fill makes the trie.
@@ -134,14 +146,4 @@ func (s *service) operationAt(v int) (op int, name string) {
 		return -1, s.missing[v-n].Name
 	}
 	return v, s.Schema.Operations[v].Name
-}
-
-// hostService returns the service that a host name below domain names: "lambda.us-east-1.localhost",
-// "sqs.aws.localhost"; nil for none.
-func (t *table) hostService(host string) *service {
-	label, _, ok := strings.Cut(host, ".")
-	if !ok {
-		return nil
-	}
-	return t.byHost[label]
 }

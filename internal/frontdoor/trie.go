@@ -21,6 +21,7 @@ type node struct {
 
 type route struct {
 	method string
+	suffix string  // what follows a greedy label: "/policy"
 	query  []param // constant query parameters of the URI
 	value  int     // what the caller of add gave
 }
@@ -31,20 +32,24 @@ type param struct {
 }
 
 // add enters a route of the model: "/2015-03-31/functions/{FunctionName}/code", "/{Bucket}/{Key+}?uploads". A trailing
-// slash of the path does not count.
+// slash of the path does not count. The parameter x-id only repeats the operation's name for a reader of logs, and most
+// clients leave it away: it is no condition.
 func (t *trie) add(method, uri string, value int) {
 	path, query, _ := strings.Cut(uri, "?")
 	rt := route{method: method, value: value}
 	for part := range strings.SplitSeq(query, "&") {
-		if part != "" {
-			k, v, has := strings.Cut(part, "=")
+		if k, v, has := strings.Cut(part, "="); k != "" && k != "x-id" {
 			rt.query = append(rt.query, param{name: k, value: v, any: !has || v == ""})
 		}
 	}
 	n := &t.root
-	for seg := range strings.SplitSeq(trimSlashes(path), "/") {
+	for path = trimSlashes(path); path != ""; {
+		seg, rest, _ := strings.Cut(path, "/")
 		switch {
 		case strings.HasSuffix(seg, "+}"):
+			if rest != "" {
+				rt.suffix = "/" + rest
+			}
 			n.greedy = insert(n.greedy, rt)
 			return
 		case strings.HasPrefix(seg, "{"):
@@ -61,12 +66,19 @@ func (t *trie) add(method, uri string, value int) {
 			}
 			n = n.static[seg]
 		}
+		path = rest
 	}
 	n.routes = insert(n.routes, rt)
 }
 
+// insert keeps the order in which routes are tried: what asks for more first.
 func insert(list []route, rt route) []route {
-	i := slices.IndexFunc(list, func(have route) bool { return len(have.query) < len(rt.query) })
+	i := slices.IndexFunc(list, func(have route) bool {
+		if len(have.suffix) != len(rt.suffix) {
+			return len(have.suffix) < len(rt.suffix)
+		}
+		return len(have.query) < len(rt.query)
+	})
 	if i < 0 {
 		i = len(list)
 	}
@@ -85,9 +97,14 @@ func (t *trie) find(method, escapedPath, rawQuery string) (value int, labels []s
 	return v, m.labels, ok
 }
 
+// begins tells whether some route begins with the path's first segment.
+func (t *trie) begins(escapedPath string) bool {
+	seg, _, _ := strings.Cut(strings.TrimPrefix(escapedPath, "/"), "/")
+	return t.root.static[seg] != nil
+}
+
 type matcher struct {
 	method, rawQuery string
-	query            url.Values // parsed when first needed
 	labels           []string
 }
 
@@ -103,40 +120,79 @@ func (m *matcher) walk(n *node, rest string) (int, bool) {
 	}
 	kept := len(m.labels)
 	if n.label != nil && seg != "" {
-		m.labels = append(m.labels, seg)
+		m.push(seg)
 		if v, ok := m.walk(n.label, after); ok {
 			return v, true
 		}
 		m.labels = m.labels[:kept]
 	}
-	if v, ok := m.pick(n.greedy); ok {
-		m.labels = append(m.labels, rest)
-		return v, true
+	for i := range n.greedy {
+		rt := &n.greedy[i]
+		if label, ok := strings.CutSuffix(rest, rt.suffix); ok && label != "" && m.allows(rt) {
+			m.push(label)
+			return rt.value, true
+		}
 	}
 	return 0, false
 }
 
+// push adds a label. Few operations have more than four.
+func (m *matcher) push(label string) {
+	if m.labels == nil {
+		m.labels = make([]string, 0, 4)
+	}
+	m.labels = append(m.labels, label)
+}
+
 func (m *matcher) pick(routes []route) (int, bool) {
 	for i := range routes {
-		if routes[i].method == m.method && m.hasAll(routes[i].query) {
+		if m.allows(&routes[i]) {
 			return routes[i].value, true
 		}
 	}
 	return 0, false
 }
 
-func (m *matcher) hasAll(params []param) bool {
-	if len(params) == 0 {
-		return true
+func (m *matcher) allows(rt *route) bool {
+	if rt.method != m.method {
+		return false
 	}
-	if m.query == nil {
-		m.query, _ = url.ParseQuery(m.rawQuery) // what could be parsed decides
-	}
-	for _, p := range params {
-		v, ok := m.query[p.name]
-		if !ok || !p.any && !slices.Contains(v, p.value) {
+	for i := range rt.query {
+		if p := &rt.query[i]; !hasParam(m.rawQuery, p) {
 			return false
 		}
 	}
 	return true
+}
+
+// hasParam tells whether a query string has the parameter, with its value if that matters.
+func hasParam(rawQuery string, p *param) bool {
+	for part := range strings.SplitSeq(rawQuery, "&") {
+		k, v, _ := strings.Cut(part, "=")
+		if unescaped(k) == p.name && (p.any || unescaped(v) == p.value) {
+			return true
+		}
+	}
+	return false
+}
+
+// queryParam returns the first value of a parameter. It makes no map of the query, which most requests do not need.
+func queryParam(rawQuery, name string) (value string, ok bool) {
+	for part := range strings.SplitSeq(rawQuery, "&") {
+		if k, v, _ := strings.Cut(part, "="); unescaped(k) == name {
+			return unescaped(v), true
+		}
+	}
+	return "", false
+}
+
+// unescaped decodes a part of a query string; what cannot be decoded stays as it is.
+func unescaped(s string) string {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s
+	}
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
 }
