@@ -49,8 +49,12 @@ func (s *Schema) Protocol(id ProtocolID) Protocol {
 			return awsJSON{s}
 		case ProtocolRESTJSON:
 			return restJSON{s}
+		case ProtocolRESTXML:
+			return restXML{s}
 		case ProtocolQuery:
 			return query{s}
+		case ProtocolEC2:
+			return ec2Query{s}
 		case ProtocolCBOR:
 			return rpcCBOR{s}
 		default: // no codec yet

@@ -62,6 +62,19 @@ func newBinding(op *Operation, in *typePlan) *binding {
 	return b
 }
 
+// inAnswerBody tells whether f stands in the document of an answer: an answer has no URI, so its members in a label or the
+// query do too.
+func (f *fieldPlan) inAnswerBody() bool { return f.Loc == InBody || f.Loc == InURI || f.Loc == InQuery }
+
+func (t *typePlan) inAnswerBody() bool {
+	for i := range t.fields {
+		if t.fields[i].inAnswerBody() {
+			return true
+		}
+	}
+	return false
+}
+
 // decode reads labels, query and headers into the input structure at p and returns the tracked members that it met.
 func (b *binding) decode(r Request, p unsafe.Pointer) (seen uint64, err error) {
 	for i, f := range b.labels {

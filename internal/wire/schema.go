@@ -209,6 +209,7 @@ type Operation struct {
 	ResultWrapper   string // query: "resultWrapper"; "" for none
 	InputName       string // rest-xml: locationName of the input; "" for none
 	InputNamespace  *XMLNamespace
+	UnwrappedOutput bool   // rest-xml: the one body member of the output is the root (overlay; S3's GetBucketLocation)
 	OutputMediaType string // Content-Type of a payload where it is not the protocol's own (overlay); "" for the default
 	MaxBody         int64  // cap of the request body in bytes, decompressed; 0 means the schema's
 	UnsignedPayload bool   // "unsignedPayload" / "authtype": "v4-unsigned-body"
@@ -244,6 +245,9 @@ type Schema struct {
 	// ErrorTypeMember names the member of JSON error bodies that tells whose fault it is: "User" (the sender's) or
 	// "Service" (Lambda's "Type"). The encoder fills it where the handler left it empty. "" for none.
 	ErrorTypeMember string
+	// BareErrors gives a rest-xml service S3's errors: an <Error> without <ErrorResponse> around it, MalformedXML for a body
+	// that does not parse, and the request's id in x-amz-request-id and x-amz-id-2.
+	BareErrors bool
 
 	// ValidationCode is the error code for values that break a constraint: "ValidationException", "ValidationError", ...
 	// "" means that the service's model constraints are not checked (SQS, S3, EC2 check by hand).

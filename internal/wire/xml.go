@@ -11,6 +11,11 @@ import (
 // xmlEncoder appends Go values as XML elements.
 type xmlEncoder struct{ buf []byte }
 
+// declaration starts a document. Query's answers have none.
+func (e *xmlEncoder) declaration() {
+	e.buf = append(e.buf, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"...)
+}
+
 func (e *xmlEncoder) open(name string, ns *XMLNamespace) {
 	e.buf = append(append(e.buf, '<'), name...)
 	e.namespace(ns)
@@ -44,7 +49,7 @@ func (e *xmlEncoder) text(name, text string) {
 func (e *xmlEncoder) members(t *typePlan, p unsafe.Pointer) {
 	for i := range t.fields {
 		f := &t.fields[i]
-		if f.Loc != InBody || f.Flags&XMLAttribute != 0 {
+		if !f.inAnswerBody() || f.Flags&XMLAttribute != 0 {
 			continue
 		}
 		if v, ok := f.member(p, false); ok {
@@ -77,6 +82,10 @@ func (e *xmlEncoder) element(t *typePlan, v unsafe.Pointer, name string, ns *XML
 	e.buf = append(append(e.buf, '<'), name...)
 	e.namespace(ns)
 	if t.Kind == KindStruct || t.Kind == KindUnion {
+		// A default namespace of the type counts for the root only, but a prefix must be declared where it is used.
+		if own := t.Namespace; own != nil && own.Prefix != "" && own != ns {
+			e.namespace(own)
+		}
 		e.attributes(t, v)
 	}
 	e.buf = append(e.buf, '>')
