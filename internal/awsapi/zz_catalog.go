@@ -47,7 +47,7 @@ var services = [...]Service{
 	{ID: "service-quotas", ServiceID: "Service Quotas", Protocols: []wire.ProtocolID{wire.ProtocolJSON}, All: 26},
 	{ID: "servicediscovery", ServiceID: "ServiceDiscovery", Protocols: []wire.ProtocolID{wire.ProtocolCBOR, wire.ProtocolJSON}, All: 30},
 	{ID: "sns", ServiceID: "SNS", Protocols: []wire.ProtocolID{wire.ProtocolQuery}, All: 42},
-	{ID: "sqs", ServiceID: "SQS", Protocols: []wire.ProtocolID{wire.ProtocolJSON}, All: 23},
+	{ID: "sqs", ServiceID: "SQS", Protocols: []wire.ProtocolID{wire.ProtocolJSON, wire.ProtocolQuery}, All: 23},
 	{ID: "ssm", ServiceID: "SSM", Protocols: []wire.ProtocolID{wire.ProtocolJSON}, All: 154},
 	{ID: "stepfunctions", ServiceID: "SFN", Protocols: []wire.ProtocolID{wire.ProtocolJSON}, All: 37},
 	{ID: "sts", ServiceID: "STS", Protocols: []wire.ProtocolID{wire.ProtocolQuery}, Implemented: 2, All: 12},
@@ -65,6 +65,7 @@ var known = [...]wire.Schema{
 		APIVersion:     "2015-12-08",
 		TargetPrefix:   "CertificateManager",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 AddTagsToCertificate
@@ -115,6 +116,7 @@ UpdateCertificateOptions
 		SigningName:    "apigateway",
 		EndpointPrefix: "apigateway",
 		APIVersion:     "2015-07-09",
+		ValidationCode: "BadRequestException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTJSON},
 		Missing: `
 CreateApiKey POST /apikeys
@@ -250,6 +252,7 @@ UpdateVpcLink PATCH /vpclinks/{vpclink_id}
 		EndpointPrefix: "execute-api",
 		APIVersion:     "2018-11-29",
 		JSONVersion:    "1.1",
+		ValidationCode: "BadRequestException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTJSON},
 		Missing: `
 DeleteConnection DELETE /@connections/{connectionId}
@@ -264,6 +267,7 @@ PostToConnection POST /@connections/{connectionId}
 		EndpointPrefix: "apigateway",
 		APIVersion:     "2018-11-29",
 		JSONVersion:    "1.1",
+		ValidationCode: "BadRequestException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTJSON},
 		Missing: `
 CreateApi POST /v2/apis
@@ -379,6 +383,7 @@ UpdateVpcLink PATCH /v2/vpclinks/{vpcLinkId}
 		APIVersion:     "2016-02-06",
 		TargetPrefix:   "AnyScaleFrontendService",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 DeleteScalingPolicy
@@ -405,6 +410,7 @@ UntagResource
 		APIVersion:     "2017-10-25",
 		TargetPrefix:   "AWSInsightsIndexService",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 CreateAnomalyMonitor
@@ -463,6 +469,7 @@ UpdateCostCategoryDefinition
 		EndpointPrefix: "cloudformation",
 		APIVersion:     "2010-05-15",
 		XMLNamespace:   "http://cloudformation.amazonaws.com/doc/2010-05-15/",
+		ValidationCode: "ValidationError",
 		Protocols:      []wire.ProtocolID{wire.ProtocolQuery},
 		Missing: `
 ActivateOrganizationsAccess
@@ -565,6 +572,7 @@ ValidateTemplate
 		SigningName:    "cloudfront",
 		EndpointPrefix: "cloudfront",
 		APIVersion:     "2020-05-31",
+		ValidationCode: "InvalidArgument",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTXML},
 		Missing: `
 AssociateAlias PUT /2020-05-31/distribution/{TargetDistributionId}/associate-alias
@@ -743,6 +751,7 @@ VerifyDnsConfiguration POST /2020-05-31/verify-dns-configuration
 		EndpointPrefix: "cloudfront-keyvaluestore",
 		APIVersion:     "2022-07-26",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTJSON},
 		Missing: `
 DeleteKey DELETE /key-value-stores/{KvsARN}/keys/{Key}
@@ -761,6 +770,7 @@ UpdateKeys POST /key-value-stores/{KvsARN}/keys
 		APIVersion:     "2013-11-01",
 		TargetPrefix:   "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 AddTags
@@ -834,6 +844,7 @@ UpdateTrail
 		TargetPrefix:   "GraniteServiceVersion20100801",
 		JSONVersion:    "1.0",
 		XMLNamespace:   "http://monitoring.amazonaws.com/doc/2010-08-01/",
+		ValidationCode: "ValidationException",
 		QueryCompat:    true,
 		Protocols:      []wire.ProtocolID{wire.ProtocolCBOR, wire.ProtocolJSON, wire.ProtocolQuery},
 		Missing: `
@@ -907,6 +918,7 @@ UpdateResourceMetricsConfiguration
 		TargetPrefix:   "CodeDeploy_20141006",
 		JSONVersion:    "1.1",
 		XMLNamespace:   "http://codedeploy.amazonaws.com/doc/2014-10-06/",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolCBOR, wire.ProtocolJSON},
 		Missing: `
 AddTagsToOnPremisesInstances
@@ -966,6 +978,7 @@ UpdateDeploymentGroup
 		APIVersion:     "2014-06-30",
 		TargetPrefix:   "AWSCognitoIdentityService",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 CreateIdentityPool
@@ -1001,6 +1014,7 @@ UpdateIdentityPool
 		APIVersion:     "2016-04-18",
 		TargetPrefix:   "AWSCognitoIdentityProviderService",
 		JSONVersion:    "1.1",
+		ValidationCode: "InvalidParameterException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 AddCustomAttributes
@@ -1166,6 +1180,8 @@ VerifyUserAttribute
 		APIVersion:     "2012-08-10",
 		TargetPrefix:   "DynamoDB_20120810",
 		JSONVersion:    "1.0",
+		ErrorPrefix:    "com.amazonaws.dynamodb.v20120810#",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 BatchExecuteStatement
@@ -1240,6 +1256,8 @@ UpdateTimeToLive
 		APIVersion:     "2012-08-10",
 		TargetPrefix:   "DynamoDBStreams_20120810",
 		JSONVersion:    "1.0",
+		ErrorPrefix:    "com.amazonaws.dynamodb.v20120810#",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 DescribeStream
@@ -2097,6 +2115,7 @@ WithdrawByoipCidr
 		APIVersion:     "2015-09-21",
 		TargetPrefix:   "AmazonEC2ContainerRegistry_V20150921",
 		JSONVersion:    "1.1",
+		ValidationCode: "InvalidParameterException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 BatchCheckLayerAvailability
@@ -2171,6 +2190,7 @@ ValidatePullThroughCacheRule
 		APIVersion:     "2014-11-13",
 		TargetPrefix:   "AmazonEC2ContainerServiceV20141113",
 		JSONVersion:    "1.1",
+		ValidationCode: "InvalidParameterException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 AssociateGatewayWithCluster
@@ -2269,6 +2289,7 @@ UpdateTaskSet
 		SigningName:    "elasticfilesystem",
 		EndpointPrefix: "elasticfilesystem",
 		APIVersion:     "2015-02-01",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTJSON},
 		Missing: `
 CreateAccessPoint POST /2015-02-01/access-points
@@ -2311,6 +2332,7 @@ UpdateFileSystemProtection PUT /2015-02-01/file-systems/{FileSystemId}/protectio
 		EndpointPrefix: "elasticloadbalancing",
 		APIVersion:     "2015-12-01",
 		XMLNamespace:   "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+		ValidationCode: "ValidationError",
 		Protocols:      []wire.ProtocolID{wire.ProtocolQuery},
 		Missing: `
 AddListenerCertificates
@@ -2374,6 +2396,7 @@ SetSubnets
 		APIVersion:     "2015-10-07",
 		TargetPrefix:   "AWSEvents",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 ActivateEventSource
@@ -2443,6 +2466,7 @@ UpdateEventBus
 		APIVersion:     "2015-08-04",
 		TargetPrefix:   "Firehose_20150804",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 CreateDeliveryStream
@@ -2466,6 +2490,7 @@ UpdateDestination
 		EndpointPrefix: "kafka",
 		APIVersion:     "2018-11-14",
 		JSONVersion:    "1.1",
+		ValidationCode: "BadRequestException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTJSON},
 		Missing: `
 BatchAssociateScramSecret POST /v1/clusters/{clusterArn}/scram-secrets
@@ -2551,6 +2576,7 @@ UpdateTopic PUT /v1/clusters/{clusterArn}/topics/{topicName}
 		APIVersion:     "2013-12-02",
 		TargetPrefix:   "Kinesis_20131202",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 AcknowledgeDeadLetterQueueRecords
@@ -2620,6 +2646,7 @@ UpdateStreamWarmThroughput
 		APIVersion:     "2014-11-01",
 		TargetPrefix:   "TrentService",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 CancelKeyDeletion
@@ -2687,6 +2714,7 @@ VerifyMac
 		EndpointPrefix: "mq",
 		APIVersion:     "2017-11-27",
 		JSONVersion:    "1.1",
+		ValidationCode: "BadRequestException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTJSON},
 		Missing: `
 CreateBroker POST /v1/brokers
@@ -2722,6 +2750,7 @@ UpdateUser PUT /v1/brokers/{broker-id}/users/{username}
 		SigningName:    "pipes",
 		EndpointPrefix: "pipes",
 		APIVersion:     "2015-10-07",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTJSON},
 		Missing: `
 CreatePipe POST /v1/pipes/{Name}
@@ -2743,6 +2772,7 @@ UpdatePipe PUT /v1/pipes/{Name}
 		EndpointPrefix: "rds",
 		APIVersion:     "2014-10-31",
 		XMLNamespace:   "http://rds.amazonaws.com/doc/2014-10-31/",
+		ValidationCode: "InvalidParameterValue",
 		Protocols:      []wire.ProtocolID{wire.ProtocolQuery},
 		Missing: `
 AddRoleToDBCluster
@@ -2923,6 +2953,7 @@ SwitchoverReadReplica
 		APIVersion:     "2019-12-20",
 		TargetPrefix:   "RedshiftData",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 BatchExecuteStatement
@@ -2945,6 +2976,7 @@ ListTables
 		SigningName:    "route53",
 		EndpointPrefix: "route53",
 		APIVersion:     "2013-04-01",
+		ValidationCode: "InvalidInput",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTXML},
 		Missing: `
 ActivateKeySigningKey POST /2013-04-01/keysigningkey/{HostedZoneId}/{Name}/activate
@@ -3165,6 +3197,7 @@ WriteGetObjectResponse POST /WriteGetObjectResponse
 		SigningName:    "scheduler",
 		EndpointPrefix: "scheduler",
 		APIVersion:     "2021-06-30",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTJSON},
 		Missing: `
 CreateSchedule POST /schedules/{Name}
@@ -3189,6 +3222,7 @@ UpdateSchedule PUT /schedules/{Name}
 		APIVersion:     "2017-10-17",
 		TargetPrefix:   "secretsmanager",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 AssociateCrossAccountReplica
@@ -3227,6 +3261,7 @@ ValidateResourcePolicy
 		APIVersion:     "2019-06-24",
 		TargetPrefix:   "ServiceQuotasV20190624",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 AssociateServiceQuotaTemplate
@@ -3265,6 +3300,7 @@ UpdateAutoManagement
 		APIVersion:     "2017-03-14",
 		TargetPrefix:   "Route53AutoNaming_v20170314",
 		JSONVersion:    "1.1",
+		ValidationCode: "InvalidInput",
 		Protocols:      []wire.ProtocolID{wire.ProtocolCBOR, wire.ProtocolJSON},
 		Missing: `
 CreateHttpNamespace
@@ -3306,6 +3342,7 @@ UpdateServiceAttributes
 		EndpointPrefix: "sns",
 		APIVersion:     "2010-03-31",
 		XMLNamespace:   "http://sns.amazonaws.com/doc/2010-03-31/",
+		ValidationCode: "InvalidParameter",
 		Protocols:      []wire.ProtocolID{wire.ProtocolQuery},
 		Missing: `
 AddPermission
@@ -3360,8 +3397,10 @@ VerifySMSSandboxPhoneNumber
 		APIVersion:     "2012-11-05",
 		TargetPrefix:   "AmazonSQS",
 		JSONVersion:    "1.0",
+		XMLNamespace:   "http://queue.amazonaws.com/doc/2012-11-05/",
+		ErrorPrefix:    "com.amazonaws.sqs#",
 		QueryCompat:    true,
-		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
+		Protocols:      []wire.ProtocolID{wire.ProtocolJSON, wire.ProtocolQuery},
 		Missing: `
 AddPermission
 CancelMessageMoveTask
@@ -3396,6 +3435,7 @@ UntagQueue
 		APIVersion:     "2014-11-06",
 		TargetPrefix:   "AmazonSSM",
 		JSONVersion:    "1.1",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 AddTagsToResource
@@ -3562,6 +3602,7 @@ ValidateCloudConnector
 		APIVersion:     "2016-11-23",
 		TargetPrefix:   "AWSStepFunctions",
 		JSONVersion:    "1.0",
+		ValidationCode: "ValidationException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 CreateActivity
@@ -3611,6 +3652,7 @@ ValidateStateMachineDefinition
 		APIVersion:     "2019-07-29",
 		TargetPrefix:   "AWSWAF_20190729",
 		JSONVersion:    "1.1",
+		ValidationCode: "WAFInvalidParameterException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 AssociateWebACL
@@ -3685,6 +3727,7 @@ UpdateWebACL
 		SigningName:    "xray",
 		EndpointPrefix: "xray",
 		APIVersion:     "2016-04-12",
+		ValidationCode: "InvalidRequestException",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTJSON},
 		Missing: `
 BatchGetTraces POST /Traces

@@ -30,7 +30,7 @@ func TestServicesTable(t *testing.T) {
 		protocols[m[1]] = l[strings.Index(l, " of ")+len(" of "):]
 	}
 	for service, want := range map[string]string{
-		"lambda": "REST-JSON", "iam": "Query", "cloudwatch": "RPC v2 CBOR, AWS JSON, Query", "sqs": "AWS JSON",
+		"lambda": "REST-JSON", "iam": "Query", "cloudwatch": "RPC v2 CBOR, AWS JSON, Query", "sqs": "AWS JSON, Query",
 		"ec2": "EC2 Query", "s3": "REST-XML",
 	} {
 		if !strings.HasSuffix(protocols[service], "  "+want) {

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -67,8 +68,8 @@ func FaultOf(s *Schema, err error) *Fault {
 			Code: code, Message: invalid.Error(), Status: http.StatusBadRequest, Sender: true,
 			Prefix: prefixValidate, Cause: err,
 		}
-		if s.errorType(code) != nil {
-			f.Prefix = s.ErrorPrefix
+		if t := s.errorType(code); t != nil {
+			f.Prefix, f.QueryCode = cmp.Or(t.Error.Prefix, s.ErrorPrefix), t.Error.QueryCode
 		}
 		return f
 	}
@@ -104,7 +105,7 @@ func (s *Schema) faultOf(typ *typePlan, p unsafe.Pointer) *Fault {
 	info := typ.Error
 	f := &Fault{
 		Code: info.Code, Status: info.Status, Sender: info.Sender, QueryCode: info.QueryCode,
-		Prefix: s.ErrorPrefix, typ: typ, value: p,
+		Prefix: cmp.Or(info.Prefix, s.ErrorPrefix), typ: typ, value: p,
 	}
 	if f.Code == "" {
 		f.Code = typ.Name

@@ -68,6 +68,9 @@ func (t *typePlan) prepareNames(ec2 bool) {
 // xmlName is what the member's element is called. A list whose shape is flattened has the name of its elements where the
 // member itself has none (SimpleDB's model: Attributes are Attribute elements).
 func (f *fieldPlan) xmlName() string {
+	if f.AltWire != "" {
+		return f.AltWire
+	}
 	if f.typ.Kind == KindList && f.typ.Flattened && f.Flags&Flattened == 0 {
 		return cmp.Or(f.Wire, f.typ.ElemName, f.wire)
 	}

@@ -19,6 +19,7 @@ import "sync"
 //	list                      []E, nil = absent, empty = []     the same                []E
 //	map                       map[string]E, nil = absent        the same                map[string]E
 //	structure                 *S, nil = absent                  the same                S (not a pointer)
+//	DynamoDB's AttributeValue *av.Value, nil = absent           the same                av.Value
 //	union                     *U; U is a struct whose members are all optional          U
 //	streaming blob, input     io.Reader                         the same                -
 //	streaming blob, output    io.ReadCloser                     the same                -
@@ -63,7 +64,8 @@ type Ref uint32
 // Kind says how a type is represented in Go and on the wire.
 type Kind uint8
 
-// The kinds. KindStream is a blob that is not held in memory, KindEvents an event stream.
+// The kinds. KindStream is a blob that is not held in memory, KindEvents an event stream, KindAttribute DynamoDB's attribute
+// value as av.Value, which only the JSON protocols have.
 const (
 	KindNone Kind = iota
 	KindStruct
@@ -81,6 +83,7 @@ const (
 	KindDocument
 	KindStream
 	KindEvents
+	KindAttribute
 )
 
 // TimeFormat is the text form of a timestamp. TimeDefault is the protocol's own for the place: JSON and CBOR bodies epoch
@@ -143,7 +146,7 @@ type Field struct {
 	Time      TimeFormat    // timestampFormat at the member; TimeDefault: the type's
 	QueryName string        // "queryName" (ec2); "" for none
 	Namespace *XMLNamespace // "xmlNamespace" at the member; nil for none
-	AltWire   string        // a second name accepted on input, from the overlay (SQS query lists); "" for none
+	AltWire   string        // overlay: the name in forms and XML, where Wire is the one in JSON (SQS); "" for none
 }
 
 // Constraints are the value rules of a type. Numbers are text as in the model: it is printed in messages.
@@ -159,6 +162,7 @@ type ErrorInfo struct {
 	Status    int    // HTTP status; 0: 400 for the sender's fault, 500 otherwise
 	Sender    bool   // the caller is to blame (Type Sender / Client)
 	QueryCode string // awsQueryError code for query-compatible services; "" means Code
+	Prefix    string // of __type in JSON errors, where it is not the schema's
 	Message   string // model name of the member that is the message; "" when there is none
 }
 
@@ -166,7 +170,7 @@ type ErrorInfo struct {
 type Type struct {
 	Name string // in the model
 	Kind Kind
-	Go   GoType // StructOf, SliceOf or MapOf for structures, unions, lists, maps; nil for others
+	Go   GoType // StructOf, SliceOf or MapOf for structures, unions, lists, maps; StructOf[av.Value] for KindAttribute
 
 	Fields []Field // structures and unions
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/format"
 	"slices"
@@ -141,10 +142,10 @@ func emitErrors(s *service) ([]byte, error) {
 		}
 		g := s.goNames[n]
 		from := ""
-		if _, ok := s.overlay.Errors[n]; ok {
+		if s.added[n] {
 			from = "; the model does not name it"
 		}
-		w.f("// %s is error %s, HTTP status %d%s.\ntype %s struct {\n", g, errorCode(n, x), errorStatus(x), from, g)
+		w.f("// %s is error %s, HTTP status %d%s.\ntype %s struct {\n", g, s.errorCode(n), errorStatus(x), from, g)
 		for _, m := range x.Members {
 			t, _, err := s.field(n, m)
 			if err != nil {
@@ -152,18 +153,28 @@ func emitErrors(s *service) ([]byte, error) {
 			}
 			w.f("%s %s%s\n", exported(m.Name), t, s.note(x, m))
 		}
-		w.f("}\n\nfunc (e *%s) Error() string { return %q + e.%s }\n\n", g, errorCode(n, x)+": ", exported(messageOf(x)))
+		w.f("}\n\nfunc (e *%s) Error() string { return %q + e.%s }\n\n", g, s.errorCode(n)+": ", exported(messageOf(x)))
 		w.f("// WireType makes the error a wire.APIError.\n")
 		w.f("func (*%s) WireType() (*wire.Schema, wire.Ref) { return &schema, %s }\n\n", g, ref(n))
 	}
 	return s.file("", importsOf(w.String()), &w)
 }
 
-func errorCode(name string, x *c2j.Shape) string {
-	if x.Error != nil && x.Error.Code != "" {
-		return x.Error.Code
+// errorCode is the code on the wire. A service that replaced its query protocol has the shape's name in the new one, and
+// the model's code for old clients only.
+func (s *service) errorCode(name string) string {
+	if x := s.model.Shapes[name]; s.model.Metadata.QueryCompatible == nil && x.Error != nil {
+		return cmp.Or(x.Error.Code, name)
 	}
 	return name
+}
+
+func (s *service) queryCode(name string) string {
+	code := s.overlay.Errors[name].QueryCode
+	if x := s.model.Shapes[name]; code == "" && x.Error != nil {
+		code = x.Error.Code
+	}
+	return cmp.Or(code, name)
 }
 
 func errorStatus(x *c2j.Shape) int {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ func (s *service) header(w *writer) error {
 		{"APIVersion", m.APIVersion},
 		{"TargetPrefix", m.TargetPrefix},
 		{"JSONVersion", m.JSONVersion},
-		{"XMLNamespace", m.XMLNamespace},
+		{"XMLNamespace", cmp.Or(m.XMLNamespace, o.XMLNamespace)},
 		{"ErrorPrefix", o.ErrorPrefix},
 		{"ErrorTypeMember", o.ErrorTypeMember},
 		{"ValidationCode", o.ValidationCode},
@@ -209,7 +210,7 @@ func (s *service) typeEntry(w *writer, name string) error {
 		a.add("Rules", "&wire.Constraints{"+rules.String()+"}")
 	}
 	if x.Exception {
-		a.add("Error", "&wire.ErrorInfo{"+errorInfo(name, x).String()+"}")
+		a.add("Error", "&wire.ErrorInfo{"+s.errorInfo(name, x).String()+"}")
 	}
 	w.f("{%s", a)
 	if len(x.Members) > 0 {
@@ -252,9 +253,13 @@ func (s *service) kind(name string) (kind, goType string, err error) {
 	return scalars[x.Type].kind, "", nil
 }
 
-func errorInfo(name string, x *c2j.Shape) attrs {
+func (s *service) errorInfo(name string, x *c2j.Shape) attrs {
 	a := attrs{}
-	a.text("Code", errorCode(name, x))
+	a.text("Code", s.errorCode(name))
+	if q := s.queryCode(name); q != s.errorCode(name) {
+		a.text("QueryCode", q)
+	}
+	a.text("Prefix", s.overlay.Errors[name].Prefix)
 	a.add("Status", fmt.Sprint(errorStatus(x)))
 	a.truth("Sender", !x.Fault && errorStatus(x) < 500)
 	a.text("Message", messageOf(x))
@@ -318,6 +323,7 @@ func (s *service) fieldEntry(owner string, m c2j.Member) (attrs, error) {
 		return nil, err
 	}
 	a.text("QueryName", m.QueryName)
+	a.text("AltWire", s.overlay.Members[owner+"."+m.Name].AltWire)
 	a.namespace("Namespace", m.XMLNamespace)
 	return a, nil
 }

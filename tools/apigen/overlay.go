@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/gustcloud/gust/tools/internal/c2j"
 )
@@ -18,6 +19,8 @@ import (
 // keys and corrections of what does not exist are errors, so that an overlay cannot rot. "//" keys are comments.
 type overlay struct {
 	Comment json.RawMessage `json:"//"`
+	// XMLNamespace is that of the query protocol where the model has none.
+	XMLNamespace string `json:"xmlNamespace"`
 	// Protocols replaces the model's list, in the order of preference: "query" beside "json" for SQS's old clients.
 	Protocols []string `json:"protocols"`
 	// ValidationCode is the error code of a failed model constraint. "": constraints are not checked by the table.
@@ -38,7 +41,9 @@ type overlay struct {
 	Errors map[string]overlayError `json:"errors"`
 	// Operations corrects operations.
 	Operations map[string]overlayOperation `json:"operations"`
-	// Shapes corrects constraints.
+	// Members corrects members, by "Shape.Member".
+	Members map[string]overlayMember `json:"members"`
+	// Shapes corrects constraints and names.
 	Shapes map[string]overlayShape `json:"shapes"`
 	// Rename gives a structure or enum another Go type name.
 	Rename map[string]string `json:"rename"`
@@ -58,6 +63,17 @@ type overlayError struct {
 	Code    string `json:"code"` // "": the key
 	Status  int    `json:"status"`
 	Fault   bool   `json:"fault"` // the server's, not the sender's
+	// QueryCode is what clients of the query protocol see, where it is another code.
+	QueryCode string `json:"queryCode"`
+	// Prefix stands before the code in "__type" instead of ErrorPrefix.
+	Prefix string `json:"prefix"`
+}
+
+type overlayMember struct {
+	Comment string `json:"//"`
+	// AltWire is the name in forms and XML, where the service also speaks JSON and the names differ.
+	AltWire   string `json:"altWire"`
+	Flattened bool   `json:"flattened"`
 }
 
 type overlayShape struct {
@@ -72,6 +88,8 @@ type overlayShape struct {
 	Open       bool         `json:"open"`     // the enum's constants stay, its values are not checked by the table
 	Optional   []string     `json:"optional"` // members that are not required, whatever the model says
 	Required   []string     `json:"required"`
+	ElemName   string       `json:"elemName"` // locationName of a list's member or a map's value
+	KeyName    string       `json:"keyName"`  // of a map's key
 }
 
 func readOverlay(name string) (*overlay, error) {
@@ -102,6 +120,14 @@ func (o *overlay) apply(m *c2j.Model) error {
 			return fmt.Errorf("overlay of shape %s: %w", name, err)
 		}
 	}
+	for _, name := range c2j.Keys(o.Members) {
+		shape, member, _ := strings.Cut(name, ".")
+		if s := m.Shapes[shape]; s == nil || s.Members.Get(member) == nil {
+			return fmt.Errorf("overlay corrects member %s, which is not there", name)
+		}
+		x := m.Shapes[shape].Members.Get(member)
+		x.Flattened = x.Flattened || o.Members[name].Flattened
+	}
 	for name := range o.Rename {
 		if m.Shapes[name] == nil {
 			return fmt.Errorf("overlay renames shape %s, which is not there", name)
@@ -131,6 +157,22 @@ func (o *overlay) modelledErrors(m *c2j.Model) []string {
 	return names
 }
 
+// validationErrors returns the model's errors that have the validation code: operations seldom name them.
+func (o *overlay) validationErrors(m *c2j.Model) []string {
+	var names []string
+	for _, n := range c2j.Keys(m.Shapes) {
+		x := m.Shapes[n]
+		code := n
+		if x.Error != nil && x.Error.Code != "" && m.Metadata.QueryCompatible == nil {
+			code = x.Error.Code
+		}
+		if x.Exception && code == o.ValidationCode {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
 // apply corrects the model's error.
 func (e overlayError) apply(x *c2j.Shape) error {
 	if !x.Exception {
@@ -144,6 +186,9 @@ func (e overlayError) apply(x *c2j.Shape) error {
 	}
 	if e.Status != 0 {
 		x.Error.HTTPStatusCode = e.Status
+	}
+	if e == (overlayError{Comment: e.Comment}) {
+		return errors.New("it changes nothing")
 	}
 	x.Fault = x.Fault || e.Fault
 	return nil
@@ -170,6 +215,22 @@ func (x overlayShape) apply(s *c2j.Shape) error {
 		return err
 	}
 	s.Enum = append(s.Enum, x.AddEnum...)
+	elem := s.Member
+	if s.Type == "map" {
+		elem = s.Value
+	}
+	if x.ElemName != "" {
+		if elem == nil {
+			return errors.New("it has no elements")
+		}
+		elem.LocationName = x.ElemName
+	}
+	if x.KeyName != "" {
+		if s.Key == nil {
+			return errors.New("it has no keys")
+		}
+		s.Key.LocationName = x.KeyName
+	}
 	if x.Open && len(s.Enum) == 0 {
 		return errors.New("it is no enum")
 	}

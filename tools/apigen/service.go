@@ -22,6 +22,7 @@ type service struct {
 	shapes  []string          // all shapes that the table holds, sorted
 	goNames map[string]string // shape to Go type name (structures) or constant prefix (enums)
 	inputs  map[string]bool   // shapes that are an operation's input
+	added   map[string]bool   // errors that are the overlay's and not the model's
 }
 
 // operation is one implemented operation.
@@ -62,11 +63,11 @@ func resolve(name string, m *c2j.Model, o *overlay, ops []string) (*service, err
 			return nil, fmt.Errorf("ops.txt names %s, which the model has not", n)
 		}
 	}
-	m, err := c2j.Trim(m, ops, o.modelledErrors(m))
+	m, err := c2j.Trim(m, ops, append(o.modelledErrors(m), o.validationErrors(m)...))
 	if err != nil {
 		return nil, fmt.Errorf("%w: run make import-models", err)
 	}
-	s := &service{name: name, pkg: strings.ReplaceAll(name, "-", ""), model: m, overlay: o, goNames: map[string]string{}, inputs: map[string]bool{}}
+	s := &service{name: name, pkg: strings.ReplaceAll(name, "-", ""), model: m, overlay: o, goNames: map[string]string{}, inputs: map[string]bool{}, added: map[string]bool{}}
 	for _, n := range ops {
 		if err := s.addOperation(n); err != nil {
 			return nil, err
@@ -79,7 +80,24 @@ func resolve(name string, m *c2j.Model, o *overlay, ops []string) (*service, err
 			return nil, fmt.Errorf("shape %s: %w", n, err)
 		}
 	}
+	if err := s.checkValidationCode(); err != nil {
+		return nil, err
+	}
 	return s, s.nameTypes()
+}
+
+// checkValidationCode wants an error with that code, which has its status and form.
+func (s *service) checkValidationCode() error {
+	code := s.overlay.ValidationCode
+	if code == "" || len(s.ops) == 0 {
+		return nil
+	}
+	for _, n := range s.shapes {
+		if s.model.Shapes[n].Exception && s.errorCode(n) == code {
+			return nil
+		}
+	}
+	return fmt.Errorf("no error has the validation code %s: name it in the overlay's errors", code)
 }
 
 // addOperation gives every operation an input and an output structure.
@@ -119,7 +137,7 @@ func (s *service) addErrors() {
 		if t := s.overlay.ErrorTypeMember; t != "" {
 			x.Members = append(x.Members, c2j.Member{Name: t, Ref: c2j.Ref{Shape: s.stringShape()}})
 		}
-		s.model.Shapes[n] = x
+		s.model.Shapes[n], s.added[n] = x, true
 	}
 	for _, n := range c2j.Keys(s.model.Shapes) {
 		if x := s.model.Shapes[n]; x.Exception && messageOf(x) == "" {

@@ -5,7 +5,7 @@ package logs
 
 import "github.com/gustcloud/gust/internal/wire"
 
-// AccessDeniedException is error AccessDeniedException, HTTP status 400; the model does not name it.
+// AccessDeniedException is error AccessDeniedException, HTTP status 400.
 type AccessDeniedException struct {
 	Message string
 }
