@@ -4,6 +4,7 @@ package wire
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"reflect"
 	"slices"
@@ -40,7 +42,8 @@ func readJSON(t *testing.T, path string, v any) {
 func sameTree(t *testing.T, got, want any) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("\ngot  %v\nwant %v", got, want)
+		const shown = 2000
+		t.Errorf("\ngot  %.*s\nwant %.*s", shown, fmt.Sprint(got), shown, fmt.Sprint(want))
 	}
 }
 
@@ -265,7 +268,12 @@ func fill(t *testing.T, typ *typePlan, p unsafe.Pointer, v any) {
 			case !ok || value == nil && f.typ.Kind != KindDocument:
 			case f.typ.Kind == KindStream:
 				text, _ := value.(string)
-				*(*io.ReadCloser)(unsafe.Add(p, f.Off)) = io.NopCloser(strings.NewReader(text))
+				stream := io.NopCloser(strings.NewReader(text))
+				if st, _ := typ.Go.(carrierStruct); st.t.Field(i).Type == reflect.TypeFor[io.Reader]() {
+					*(*io.Reader)(unsafe.Add(p, f.Off)) = stream
+				} else {
+					*(*io.ReadCloser)(unsafe.Add(p, f.Off)) = stream
+				}
 			default:
 				fill(t, f.typ, f.enter(p), value)
 			}
@@ -297,4 +305,44 @@ func fill(t *testing.T, typ *typePlan, p unsafe.Pointer, v any) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// compressedBody writes the body that a compression case leaves out: its parameters in the protocol's form, compressed.
+func compressedBody(t *testing.T, schema *Schema, c suiteCase) []byte {
+	t.Helper()
+	params, _ := c.Params.(map[string]any)
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	op := &schema.Operations[0]
+	var text strings.Builder
+	sent := map[string]any{}
+	form := url.Values{"Action": {op.Name}, "Version": {schema.APIVersion}}
+	for _, f := range schema.prepared().types[op.Input].fields {
+		value, ok := params[f.Name].(string)
+		if !ok || f.Loc != InBody {
+			continue
+		}
+		sent[f.Name] = value
+		name := f.Name
+		if schema.Protocols[0] == ProtocolEC2 {
+			name = strings.ToUpper(name[:1]) + name[1:]
+		}
+		form.Set(name, value)
+		text.WriteString("<" + f.Name + ">")
+		_ = xml.EscapeText(&text, []byte(value))
+		text.WriteString("</" + f.Name + ">")
+	}
+	var err error
+	switch schema.Protocols[0] {
+	case ProtocolQuery, ProtocolEC2:
+		_, err = io.WriteString(z, form.Encode())
+	case ProtocolRESTXML:
+		_, err = io.WriteString(z, "<"+op.InputName+">"+text.String()+"</"+op.InputName+">")
+	default:
+		err = json.NewEncoder(z).Encode(sent)
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
