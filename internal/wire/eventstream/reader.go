@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package eventstream
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"unicode/utf8"
+)
+
+// Reader reads messages from a stream. It reads no further than the message that it returns.
+type Reader struct {
+	src io.Reader
+}
+
+// NewReader returns a reader of src.
+func NewReader(src io.Reader) *Reader { return &Reader{src: src} }
+
+// Next returns the next message, whose memory is the caller's. Errors: io.EOF when the stream ended between two messages,
+// io.ErrUnexpectedEOF inside of one, ErrTooLarge, ErrChecksum, ErrMalformed, or what reading gave. After an error the
+// stream has no meaning any more.
+func (r *Reader) Next() (*Message, error) {
+	var prelude [preludeLen]byte
+	if _, err := io.ReadFull(r.src, prelude[:]); err != nil {
+		return nil, err
+	}
+	if crc32.ChecksumIEEE(prelude[:8]) != binary.BigEndian.Uint32(prelude[8:]) {
+		return nil, fmt.Errorf("%w of the prelude", ErrChecksum)
+	}
+	total, headers := int64(binary.BigEndian.Uint32(prelude[:])), int64(binary.BigEndian.Uint32(prelude[4:]))
+	switch payload := total - preludeLen - sumLen - headers; {
+	case payload < 0:
+		return nil, fmt.Errorf("%w: its headers do not fit into it", ErrMalformed)
+	case headers > MaxHeaders:
+		return nil, fmt.Errorf("%w: headers of %d bytes", ErrTooLarge, headers)
+	case payload > MaxPayload:
+		return nil, fmt.Errorf("%w: payload of %d bytes", ErrTooLarge, payload)
+	}
+	rest, err := readExactly(r.src, int(total-preludeLen))
+	if err != nil {
+		return nil, err
+	}
+	end := len(rest) - sumLen
+	sum := crc32.Update(crc32.ChecksumIEEE(prelude[:]), crc32.IEEETable, rest[:end])
+	if sum != binary.BigEndian.Uint32(rest[end:]) {
+		return nil, ErrChecksum
+	}
+	m := &Message{Payload: rest[headers:end:end]}
+	if m.Headers, err = parseHeaders(rest[:headers:headers]); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// readExactly reads n bytes. They are allocated as they come, not as they were announced.
+func readExactly(src io.Reader, n int) ([]byte, error) {
+	const ahead = 64 << 10
+	b := make([]byte, 0, min(n, ahead))
+	for {
+		got, err := io.ReadFull(src, b[len(b):cap(b)])
+		b = b[:len(b)+got]
+		switch {
+		case len(b) == n:
+			return b, nil
+		case errors.Is(err, io.EOF):
+			return nil, io.ErrUnexpectedEOF
+		case err != nil:
+			return nil, err
+		}
+		grown := make([]byte, len(b), min(n, 2*cap(b)))
+		copy(grown, b)
+		b = grown
+	}
+}
+
+// parseHeaders reads a whole block of headers. The values alias it, texts do not.
+func parseHeaders(b []byte) ([]Header, error) {
+	var all []Header
+	for len(b) > 0 {
+		n := int(b[0])
+		if n == 0 || len(b) < n+2 {
+			return nil, fmt.Errorf("%w: a header's name", ErrMalformed)
+		}
+		h := Header{Name: string(b[1 : 1+n]), Type: Type(b[1+n])}
+		if !utf8.ValidString(h.Name) {
+			return nil, fmt.Errorf("%w: a header's name is not UTF-8", ErrMalformed)
+		}
+		b = b[n+2:]
+		size, err := h.parse(b)
+		if err != nil {
+			return nil, fmt.Errorf("%w: header %q", err, h.Name)
+		}
+		all, b = append(all, h), b[size:]
+	}
+	return all, nil
+}
+
+// parse reads the value that b starts with and returns its length.
+func (h *Header) parse(b []byte) (size int, err error) {
+	switch h.Type {
+	case True, False:
+		return 0, nil
+	case Byte:
+		size = 1
+	case Short:
+		size = 2
+	case Integer:
+		size = 4
+	case Long, Timestamp:
+		size = 8
+	case UUID:
+		size = uuidLen
+	case Bytes, String:
+		if len(b) < 2 {
+			return 0, ErrMalformed
+		}
+		size = 2 + int(binary.BigEndian.Uint16(b))
+		if size-2 > MaxValue {
+			return 0, ErrTooLarge
+		}
+	default:
+		return 0, ErrMalformed
+	}
+	if len(b) < size {
+		return 0, ErrMalformed
+	}
+	switch h.Type {
+	case Byte:
+		h.Num = int64(int8(b[0]))
+	case Short:
+		h.Num = int64(int16(binary.BigEndian.Uint16(b)))
+	case Integer:
+		h.Num = int64(int32(binary.BigEndian.Uint32(b)))
+	case Long, Timestamp:
+		h.Num = int64(binary.BigEndian.Uint64(b))
+	case UUID:
+		h.Data = b[:size:size]
+	case Bytes:
+		h.Data = b[2:size:size]
+	default:
+		if !utf8.Valid(b[2:size]) {
+			return 0, ErrMalformed
+		}
+		h.Text = string(b[2:size])
+	}
+	return size, nil
+}
