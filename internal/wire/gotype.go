@@ -3,12 +3,13 @@
 package wire
 
 import (
+	"iter"
 	"slices"
 	"unsafe"
 )
 
 // GoType gives the codecs typed access to a Go structure, slice or map behind an unsafe pointer, which keeps allocation
-// and garbage collection exact without reflection. It is implemented by StructOf, SliceOf and MapOf only.
+// and garbage collection exact without reflection. It is implemented by StructOf, SliceOf, MapOf and EventsOf only.
 type GoType interface {
 	alloc() unsafe.Pointer // a new zero value
 	size() uintptr         // of a structure, of an element, about that of an entry
@@ -22,6 +23,9 @@ type SliceOf[T any] struct{}
 
 // MapOf is the GoType of map[string]V.
 type MapOf[V any] struct{}
+
+// EventsOf is the GoType of iter.Seq2[E, error], an event stream; E is a union of the events.
+type EventsOf[E any] struct{}
 
 type structType interface {
 	GoType
@@ -50,7 +54,15 @@ type mapType interface {
 	store(p unsafe.Pointer, key string, v unsafe.Pointer) // copies v into the map and clears v
 }
 
+// eventsType gives the events of a stream in their order, each as a pointer to its E, which is valid until the next.
+type eventsType interface {
+	GoType
+	absent(p unsafe.Pointer) bool
+	each(p unsafe.Pointer) iter.Seq2[unsafe.Pointer, error]
+}
+
 var (
+	_ eventsType = EventsOf[int]{}
 	_ structType = StructOf[int]{}
 	_ sliceType  = SliceOf[int]{}
 	_ mapType    = MapOf[int]{}
@@ -126,4 +138,20 @@ func (MapOf[V]) store(p unsafe.Pointer, key string, v unsafe.Pointer) {
 	(*(*map[string]V)(p))[key] = *(*V)(v)
 	var zero V
 	*(*V)(v) = zero
+}
+
+func (EventsOf[E]) size() uintptr { return unsafe.Sizeof(*new(E)) }
+
+func (EventsOf[E]) alloc() unsafe.Pointer { return unsafe.Pointer(new(iter.Seq2[E, error])) }
+
+func (EventsOf[E]) absent(p unsafe.Pointer) bool { return *(*iter.Seq2[E, error])(p) == nil }
+
+func (EventsOf[E]) each(p unsafe.Pointer) iter.Seq2[unsafe.Pointer, error] {
+	return func(yield func(unsafe.Pointer, error) bool) {
+		for e, err := range *(*iter.Seq2[E, error])(p) {
+			if !yield(unsafe.Pointer(&e), err) {
+				return
+			}
+		}
+	}
 }

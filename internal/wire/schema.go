@@ -23,7 +23,7 @@ import "sync"
 //	union                     *U; U is a struct whose members are all optional          U
 //	streaming blob, input     io.Reader                         the same                -
 //	streaming blob, output    io.ReadCloser                     the same                -
-//	event stream, output      iter.Seq2[Event, error]           the same                -
+//	event stream, output      iter.Seq2[E, error]               the same                -
 //
 // More rules:
 //   - An enum is a plain Go string; its values are untyped string constants (RuntimePython312 = "python3.12"). Map keys are
@@ -32,6 +32,7 @@ import "sync"
 //     Field.Name keeps the model's spelling.
 //   - "In an error" covers string members only: a handler writes &api.QueueDoesNotExist{Message: "..."}. An empty string
 //     there is absent.
+//   - E of an event stream is a union of its events. Its exceptions are no members: the iterator yields them as errors.
 //   - Each error shape E is a struct with `Error() string` (code, colon, space, message) and `WireType() (*wire.Schema, wire.Ref)`
 //     on *E, so *E is a wire.APIError. Handlers return pointers.
 //   - An operation without input (output) in the model gets a generated empty struct <Operation>Input (<Operation>Output) and
@@ -170,7 +171,9 @@ type ErrorInfo struct {
 type Type struct {
 	Name string // in the model
 	Kind Kind
-	Go   GoType // StructOf, SliceOf or MapOf for structures, unions, lists, maps; StructOf[av.Value] for KindAttribute
+	// Go is StructOf, SliceOf or MapOf for structures, unions, lists and maps, EventsOf for event streams, StructOf[av.Value]
+	// for KindAttribute, nil for others.
+	Go GoType
 
 	Fields []Field // structures and unions
 

@@ -59,7 +59,7 @@ func TestResolveRefuses(t *testing.T) {
 		{name: "two shapes, one Go name", overlay: `{"rename":{"Box":"Parcel"}}`, want: "both want the Go name Parcel"},
 		{name: "a shape named as the interface", overlay: `{"rename":{"Box":"API"}}`, want: "both want the Go name API"},
 		{name: "required member that is not there", model: `"required":["Parcels"]`, by: `"required":["Gone"]`, want: "required member Gone"},
-		{name: "event stream", model: `"Size": {"type":"long"}`, by: `"Size": {"type":"structure","eventstream":true}`, want: "event streams"},
+		{name: "event stream in an input", model: `"Blob": {"type":"blob"}`, by: `"Blob": {"type":"structure","eventstream":true}`, want: "event stream in an input"},
 		{name: "unknown type", model: `"Truth": {"type":"boolean"}`, by: `"Truth": {"type":"maybe"}`, want: "maybe"},
 		{name: "members that differ in the first letter", model: `"inner":{"shape":"Box"}`, by: `"inner":{"shape":"Box"},"Inner":{"shape":"Box"}`, want: "Go field Inner"},
 		{name: "unknown protocol", model: `"protocols":["rest-json"]`, by: `"protocols":["smoke"]`, want: "smoke"},
@@ -98,7 +98,7 @@ func generateEdited(t *testing.T, from, to, over string, ops []string) error {
 		}
 	}
 	if ops == nil {
-		ops = []string{"ListParcels", "Ping", "SendParcel"}
+		ops = []string{"ListParcels", "Photograph", "Ping", "SendParcel", "Watch"}
 	}
 	s, err := resolve("parcel", m, o, ops)
 	if err != nil {
@@ -166,7 +166,7 @@ func TestCoverageCountsAllOperationsOfTheModel(t *testing.T) {
 	if err := run([]string{"-awsapi", "testdata/tiny", "-coverage"}, &out); err != nil {
 		t.Fatal(err)
 	}
-	want := "parcel              3 /    4\nall                 3 /    4\n"
+	want := "parcel              5 /    6\nall                 5 /    6\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}

@@ -126,6 +126,8 @@ func (s *service) role(name string) string {
 		return "the input of " + strings.Join(in, ", ")
 	case len(out) > 0:
 		return "the output of " + strings.Join(out, ", ")
+	case s.model.Shapes[name].EventStream:
+		return "an event of a stream of the " + s.model.Metadata.ServiceID + " model: exactly one member is set"
 	case s.model.Shapes[name].Union:
 		return "a union of the " + s.model.Metadata.ServiceID + " model: exactly one member is set"
 	}
@@ -224,6 +226,7 @@ func importsOf(text string) []string {
 		{"context.Context", "context"},
 		{"json.RawMessage", "encoding/json"},
 		{"io.Read", "io"},
+		{"iter.Seq2", "iter"},
 		{" time.Time", "time"},
 		{"]time.Time", "time"},
 		{"unsafe.Offsetof", "unsafe"},

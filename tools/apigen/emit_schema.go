@@ -235,6 +235,9 @@ func (s *service) kind(name string) (kind, goType string, err error) {
 	}
 	switch x.Type {
 	case "structure":
+		if x.EventStream {
+			return "KindEvents", "EventsOf[" + s.goNames[name] + "]", nil
+		}
 		if x.Union {
 			return "KindUnion", "StructOf[" + s.goNames[name] + "]", nil
 		}
@@ -283,9 +286,6 @@ func (s *service) fieldEntry(owner string, m c2j.Member) (attrs, error) {
 	_, pointer, err := s.field(owner, m)
 	if err != nil {
 		return nil, err
-	}
-	if s.streams(m) && !x.Streaming {
-		return nil, fmt.Errorf("a streaming member of a shape that does not stream is not generated yet")
 	}
 	var flags []string
 	for _, f := range []struct {

@@ -74,6 +74,9 @@ func resolve(name string, m *c2j.Model, o *overlay, ops []string) (*service, err
 		}
 	}
 	s.addErrors()
+	if err := s.addStreams(); err != nil {
+		return nil, err
+	}
 	s.shapes = c2j.Keys(m.Shapes)
 	for _, n := range s.shapes {
 		if err := s.check(n); err != nil {
@@ -150,6 +153,35 @@ func (s *service) addErrors() {
 	}
 }
 
+// addStreams gives members that stream a blob shape that streams, where the model marks the member only (S3's Body), and
+// takes the exceptions out of event streams: they are yielded as errors.
+func (s *service) addStreams() error {
+	for _, n := range c2j.Keys(s.model.Shapes) {
+		x := s.model.Shapes[n]
+		if x.EventStream {
+			x.Members = slices.DeleteFunc(x.Members, func(m c2j.Member) bool { return s.model.Shapes[m.Shape].Exception })
+		}
+		for i, m := range x.Members {
+			of := s.model.Shapes[m.Shape]
+			if of != nil && of.EventStream && s.inputs[n] {
+				return fmt.Errorf("shape %s: an event stream in an input is not generated yet", n)
+			}
+			if !m.Streaming || of == nil || of.Streaming {
+				continue
+			}
+			name := m.Shape + "Stream"
+			if have := s.model.Shapes[name]; have != nil && !have.Streaming {
+				return fmt.Errorf("shape %s: its member %s needs a shape %s, but the model has one", n, m.Name, name)
+			}
+			stream := *of
+			stream.Streaming = true
+			s.model.Shapes[name] = &stream
+			x.Members[i].Shape = name
+		}
+	}
+	return nil
+}
+
 // stringShape is a plain string without constraints; it is added where the model has none of that name.
 func (s *service) stringShape() string {
 	for _, n := range []string{"String", "GustString"} {
@@ -177,9 +209,6 @@ func messageOf(x *c2j.Shape) string {
 
 func (s *service) check(name string) error {
 	x := s.model.Shapes[name]
-	if x.EventStream || x.Event {
-		return fmt.Errorf("event streams are not generated yet")
-	}
 	if x.Type == "structure" {
 		fields := map[string]bool{}
 		for _, m := range x.Members {
@@ -297,6 +326,9 @@ func (s *service) field(owner string, m c2j.Member) (goType string, pointer bool
 	g, err := s.goType(m.Shape)
 	if err != nil {
 		return "", false, err
+	}
+	if x.EventStream {
+		return "iter.Seq2[" + g + ", error]", false, nil
 	}
 	o := s.model.Shapes[owner]
 	switch x.Type {
