@@ -5,6 +5,7 @@ package wire
 import (
 	"bytes"
 	"cmp"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -73,7 +74,9 @@ type bodyForm struct {
 }
 
 // bodyForms holds the protocols whose bodies are not text; compareBody knows JSON and XML.
-var bodyForms = map[ProtocolID]bodyForm{}
+var bodyForms = map[ProtocolID]bodyForm{
+	ProtocolCBOR: {base64.StdEncoding.DecodeString, cborTree},
+}
 
 // account is how the cases of all suites came out. Each case counts once.
 type account struct {
