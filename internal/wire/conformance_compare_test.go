@@ -47,6 +47,14 @@ func sameTree(t *testing.T, got, want any) {
 	}
 }
 
+// surplus are elements of the answers that cases want which no server has a value for; the rest of the case is compared.
+var surplus = map[string]string{
+	// The shape has no such member: a client must ignore it.
+	"InvalidGreetingError": "<AnotherSetting>setting</AnotherSetting>",
+	// S3's errors have no Type: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (REST error responses).
+	"S3OperationNoErrorWrappingResponse": "<Type>Sender</Type>",
+}
+
 func compareAnswer(t *testing.T, id ProtocolID, w *httptest.ResponseRecorder, c suiteCase) {
 	t.Helper()
 	if w.Code != c.Response.StatusCode {
@@ -59,7 +67,7 @@ func compareAnswer(t *testing.T, id ProtocolID, w *httptest.ResponseRecorder, c 
 		}
 	}
 	if c.Response.Body != nil {
-		compareBody(t, id, w.Body.Bytes(), *c.Response.Body)
+		compareBody(t, id, w.Body.Bytes(), strings.Replace(*c.Response.Body, surplus[c.ID], "", 1))
 	}
 }
 
@@ -136,6 +144,8 @@ func plainFloat(f float64) any {
 }
 
 // canonicalXML renders text with sorted children and trimmed text, without declaration, request id and xmlns of the root.
+// Text beside elements, which no AWS document means anything by, is left out, and so is a default namespace that the
+// element has anyway.
 func canonicalXML(t *testing.T, text string) string {
 	t.Helper()
 	type element struct {
@@ -143,6 +153,8 @@ func canonicalXML(t *testing.T, text string) string {
 		attrs    []string
 		children []string
 		text     string
+		space    string // the default namespace
+		parent   bool   // it has children, if only left out ones
 	}
 	stack := []element{{}}
 	d := xml.NewDecoder(strings.NewReader(text))
@@ -156,9 +168,14 @@ func canonicalXML(t *testing.T, text string) string {
 		}
 		switch x := token.(type) {
 		case xml.StartElement:
-			e := element{name: x.Name.Space + ":" + x.Name.Local}
+			e := element{name: x.Name.Space + ":" + x.Name.Local, space: stack[len(stack)-1].space}
 			for _, a := range x.Attr {
-				if len(stack) > 1 || a.Name.Local != "xmlns" {
+				known := len(stack) == 1
+				if a.Name.Space == "" && a.Name.Local == "xmlns" {
+					known = known || e.space == a.Value
+					e.space = a.Value
+				}
+				if a.Name.Local != "xmlns" || !known {
 					e.attrs = append(e.attrs, fmt.Sprintf("%s:%s=%q", a.Name.Space, a.Name.Local, a.Value))
 				}
 			}
@@ -168,11 +185,15 @@ func canonicalXML(t *testing.T, text string) string {
 			e := stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
 			slices.Sort(e.children)
-			if e.name == ":ResponseMetadata" || e.name == ":RequestId" {
+			stack[len(stack)-1].parent = true
+			if slices.Contains([]string{":ResponseMetadata", ":RequestId", ":RequestID", ":requestId", ":HostId"}, e.name) {
 				continue
 			}
-			if len(e.children) > 0 {
-				e.text = strings.TrimSpace(e.text)
+			if e.parent {
+				e.text = ""
+			}
+			if at, err := time.Parse(time.RFC3339, e.text); err == nil { // the same instant, whatever its offset
+				e.text = at.UTC().Format(time.RFC3339Nano)
 			}
 			parent := &stack[len(stack)-1]
 			parent.children = append(parent.children, fmt.Sprintf("<%s%v>%q%v", e.name, e.attrs, e.text, e.children))
@@ -305,6 +326,45 @@ func fill(t *testing.T, typ *typePlan, p unsafe.Pointer, v any) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// dropUnsaid removes from params the empty lists and maps that the form does not mention: it has no way to.
+func dropUnsaid(params any, form string) {
+	m, _ := params.(map[string]any)
+	for name, v := range m {
+		l, isList := v.([]any)
+		e, isMap := v.(map[string]any)
+		if (isList && len(l) == 0 || isMap && len(e) == 0) && !strings.Contains(form, "&"+name+"=") {
+			delete(m, name)
+		}
+	}
+}
+
+// completeQueryMap adds the map of all query parameters to params where the case leaves it out: its authors had clients in
+// mind. RestXmlServersPutAllQueryParamsInMap, a case for servers, says what belongs there.
+func completeQueryMap(typ *typePlan, params any, u *url.URL) {
+	m, _ := params.(map[string]any)
+	for i := range typ.fields {
+		f := &typ.fields[i]
+		if _, said := m[f.Name]; said || f.Loc != InQuery || f.typ.Kind != KindMap || u.RawQuery == "" {
+			continue
+		}
+		all := map[string]any{}
+		for name, values := range u.Query() {
+			all[name] = values[0]
+		}
+		m[f.Name] = all
+	}
+}
+
+// unmodelledMessage is the message of an error whose shape has none, from the answer that the case wants.
+func unmodelledMessage(c suiteCase) string {
+	if c.Response.Body == nil {
+		return ""
+	}
+	_, after, _ := strings.Cut(*c.Response.Body, "<Message>")
+	message, _, _ := strings.Cut(after, "</Message>")
+	return message
 }
 
 // compressedBody writes the body that a compression case leaves out: its parameters in the protocol's form, compressed.

@@ -46,6 +46,7 @@ type c2jShape struct {
 	Member          *c2jRef
 	Key, Value      *c2jRef
 	Payload         string
+	MediaType       string
 	Flattened       bool
 	Streaming       bool
 	EventStream     bool
@@ -234,6 +235,9 @@ func (b *suiteBuilder) structure(t *Type, r Ref, s c2jShape) error {
 		}
 		if m.name == s.Payload {
 			f.Loc = InPayload
+			if f.Wire == m.name { // botocore's conversion names payload members so where Smithy's tests do not
+				f.Wire = ""
+			}
 		}
 		t.Fields = append(t.Fields, f)
 		fields = append(fields, reflect.StructField{Name: fmt.Sprintf("F%d", i), Type: b.member(kind)})

@@ -103,6 +103,9 @@ func (m *model) suiteOf(c testCase) (suite, given map[string]any, err error) {
 	if ns, ok := c.service.traits["xmlNamespace"].(map[string]any); ok {
 		metadata["xmlNamespace"] = ns["uri"]
 	}
+	if r, ok := c.service.traits["restXml"].(map[string]any); ok && r["noErrorWrapping"] == true {
+		metadata["noErrorWrapping"] = true
+	}
 	if _, ok := c.service.traits["awsQueryCompatible"]; ok {
 		metadata["awsQueryCompatible"] = map[string]any{}
 	}
@@ -141,6 +144,9 @@ func (m *model) suiteOf(c testCase) (suite, given map[string]any, err error) {
 	if r, ok := c.op.traits["requestCompression"]; ok {
 		given["requestcompression"] = r
 	}
+	if _, ok := c.op.traits["s3UnwrappedXmlOutput"]; ok {
+		given["s3UnwrappedXmlOutput"] = true
+	}
 	return map[string]any{"metadata": metadata, "shapes": conv.shapes}, given, nil
 }
 
@@ -163,6 +169,9 @@ func (m *model) request(c testCase) (map[string]any, error) {
 		return nil, err
 	}
 	serialized := map[string]any{"method": c.def["method"], "uri": uriOf(c.def)}
+	if host, ok := c.def["resolvedHost"]; ok { // the bucket stands in it
+		c.def["host"] = host
+	}
 	for _, key := range []string{"headers", "body", "host"} {
 		if v, ok := c.def[key]; ok {
 			serialized[key] = v
