@@ -230,7 +230,7 @@ func caseSchema(s suite, c suiteCase, output bool) (*Schema, error) {
 		ID: "suite", APIVersion: m.APIVersion, JSONVersion: m.JSONVersion, TargetPrefix: m.TargetPrefix,
 		XMLNamespace: m.XMLNamespace, Protocols: []ProtocolID{ProtocolID(m.Protocol)}, QueryCompat: b.queryCompat,
 		BareErrors: m.NoErrorWrapping,
-		Types: b.types, Operations: []Operation{op},
+		Types:      b.types, Operations: []Operation{op},
 	}, nil
 }
 

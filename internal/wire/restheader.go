@@ -103,38 +103,44 @@ func unquote(line string) (text, rest string) {
 	return b.String(), ""
 }
 
-// writeHeaders puts the header members of the structure at p into h and returns the status that a member gives, or 0.
+// writeHeaders puts the header members of the structure at p into h and returns the status that a member gives, or 0. A
+// header of its own wins over an entry of a map.
 func writeHeaders(h http.Header, t *typePlan, p unsafe.Pointer, inError bool) (status int) {
+	if !t.bound {
+		return 0
+	}
 	for i := range t.fields {
 		f := &t.fields[i]
-		if f.Loc == InBody || f.Loc == InPayload {
+		if f.Loc != InHeaders {
 			continue
 		}
-		v, ok := f.member(p, inError)
-		if !ok {
-			continue
-		}
-		switch f.Loc {
-		case InStatus:
-			status = int(*(*int32)(v))
-		case InHeader:
-			if text, ok := f.headerText(v); ok {
-				h[http.CanonicalHeaderKey(f.wire)] = []string{text}
-			}
-		case InHeaders:
+		if v, ok := f.member(p, inError); ok {
 			room := f.typ.mp.scratch()
 			for _, key := range f.typ.mp.keys(v) {
 				f.typ.mp.load(v, key, room)
 				h.Set(f.wire+key, string(appendScalar(nil, f.typ.elem, room, TimeRFC822)))
 			}
+		}
+	}
+	for i := range t.fields {
+		f := &t.fields[i]
+		if f.Loc != InStatus && f.Loc != InHeader {
+			continue
+		}
+		v, ok := f.member(p, inError)
+		switch {
+		case !ok:
+		case f.Loc == InStatus:
+			status = int(*(*int32)(v))
 		default:
+			h[http.CanonicalHeaderKey(f.wire)] = []string{f.headerText(v)}
 		}
 	}
 	return status
 }
 
-// headerText renders the value at v; ok is false for an empty list, which no header can say.
-func (f *fieldPlan) headerText(v unsafe.Pointer) (text string, ok bool) {
+// headerText renders the value at v.
+func (f *fieldPlan) headerText(v unsafe.Pointer) string {
 	tf := f.timeFormat(TimeRFC822)
 	if f.typ.Kind == KindList {
 		var b []byte
@@ -149,12 +155,12 @@ func (f *fieldPlan) headerText(v unsafe.Pointer) (text string, ok bool) {
 			}
 			b = appendHeaderElement(b, string(appendScalar(nil, f.typ.elem, e, tf)), f.typ.elem.Kind)
 		}
-		return string(b), n > 0
+		return string(b)
 	}
 	if f.Flags&JSONValue != 0 {
-		return base64.StdEncoding.EncodeToString([]byte(*(*string)(v))), true
+		return base64.StdEncoding.EncodeToString([]byte(*(*string)(v)))
 	}
-	return string(appendScalar(nil, f.typ, v, tf)), true
+	return string(appendScalar(nil, f.typ, v, tf))
 }
 
 // appendHeaderElement quotes strings that a reader of the list would split otherwise.
