@@ -31,7 +31,7 @@ func (e *Environment) start(ctx context.Context, boost bool) (c *incarnation, be
 	if err != nil {
 		return nil, began, nil, err
 	}
-	c = &incarnation{place: place, api: runtimeapi.New()}
+	c = &incarnation{place: place, api: runtimeapi.New(e.deps.Clock)}
 	if place.API != nil {
 		place.API = newDoor(place.API)
 	}

@@ -59,12 +59,19 @@ func (r *request) readPart(br *bufio.Reader, buf []byte, n int64) ([]byte, error
 	return buf, nil
 }
 
-// skipBody reads the rest of the body and drops it.
+// maxSkip is how much of a body that nobody wants is read, in bytes, so that its sender sees the answer: ten times what a
+// response may hold. A body without an end would keep a core busy.
+const maxSkip = 10 * MaxPayload
+
+// skipBody reads the rest of the body and drops it. Errors: errTooLarge.
 func (r *request) skipBody(br *bufio.Reader) error {
-	for !r.done {
+	for skipped := int64(0); !r.done; {
 		n, err := r.left(br)
 		if err != nil || n == 0 {
 			return err
+		}
+		if skipped += n; skipped > maxSkip {
+			return errTooLarge
 		}
 		k, err := io.CopyN(io.Discard, br, n)
 		r.consumed(k)

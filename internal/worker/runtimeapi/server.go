@@ -14,6 +14,10 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gustcloud/gust/internal/base/clock"
 )
 
 // MaxPayload is the most a response may hold: 6 MiB + 100 bytes.
@@ -53,6 +57,8 @@ var ErrState = errors.New("runtime does not wait for an event")
 
 // Server is the Runtime API of one runtime process. It is safe for concurrent use; one invocation runs at a time.
 type Server struct {
+	clock clock.Clock
+
 	mu      sync.Mutex
 	state   State
 	waiter  *conn // whose next is unanswered; nil when its client went away
@@ -60,7 +66,8 @@ type Server struct {
 	conns   map[*conn]struct{}
 	lns     []net.Listener
 	closed  bool
-	head    []byte // reused by Dispatch
+	ended   chan struct{} // closed by Close
+	head    []byte        // reused by Dispatch
 
 	waiting  chan struct{} // cap 1: a token for each entry to Waiting
 	outcome  chan Outcome  // cap 1: of the current invocation
@@ -69,14 +76,16 @@ type Server struct {
 	wg       sync.WaitGroup
 }
 
-// New returns a server in state Starting.
-func New() *Server {
+// New returns a server in state Starting; the clock is the machine's.
+func New(c clock.Clock) *Server {
 	return &Server{
+		clock:    c,
 		conns:    make(map[*conn]struct{}),
 		waiting:  make(chan struct{}, 1),
 		outcome:  make(chan Outcome, 1),
 		initFail: make(chan Outcome, 1),
 		gone:     make(chan struct{}, 1),
+		ended:    make(chan struct{}),
 	}
 }
 
@@ -122,6 +131,12 @@ func (s *Server) Start(l net.Listener) error {
 func (s *Server) accept(l net.Listener) {
 	for {
 		nc, err := l.Accept()
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED) {
+			if !s.pause() {
+				return
+			}
+			continue
+		}
 		if err != nil {
 			return // closed with the sandbox
 		}
@@ -135,6 +150,21 @@ func (s *Server) accept(l net.Listener) {
 		s.conns[c] = struct{}{}
 		s.wg.Go(c.serve)
 		s.mu.Unlock()
+	}
+}
+
+// acceptPause is how long a listener rests when the process has no descriptor left for a connection.
+const acceptPause = 5 * time.Millisecond
+
+// pause returns false when the server was closed meanwhile.
+func (s *Server) pause() bool {
+	t := s.clock.NewTimer(acceptPause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.ended:
+		return false
 	}
 }
 
@@ -175,6 +205,9 @@ func (s *Server) Dispatch(inv *Invocation) error {
 // Close closes the listeners and connections and waits for their goroutines.
 func (s *Server) Close() {
 	s.mu.Lock()
+	if !s.closed {
+		close(s.ended)
+	}
 	s.closed = true
 	for _, l := range s.lns {
 		_ = l.Close()

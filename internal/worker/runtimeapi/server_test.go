@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gustcloud/gust/internal/base/clock"
 )
 
 // client speaks raw bytes to a server, so that a test says exactly what is on the wire.
@@ -29,7 +31,7 @@ func mustServer(t testing.TB) (*Server, func() *client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New()
+	s := New(clock.System{})
 	if err := s.Start(l); err != nil {
 		t.Fatal(err)
 	}

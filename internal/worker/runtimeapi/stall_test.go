@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gustcloud/gust/internal/base/clock"
 )
 
 // TestDispatchDoesNotWaitForARuntimeThatDoesNotRead: the timeout of an invocation starts after Dispatch.
@@ -24,7 +26,7 @@ func TestDispatchDoesNotWaitForARuntimeThatDoesNotRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := New()
+			s := New(clock.System{})
 			t.Cleanup(s.Close)
 			if err := s.Start(l); err != nil {
 				t.Fatal(err)
