@@ -3,6 +3,7 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -41,24 +42,53 @@ func (s *Service) sweep(ctx context.Context) error {
 	return err
 }
 
-// eachFunction calls fn for every function of every account and region.
+// sweepPage is how many names one snapshot reads: a snapshot may last 5 s.
+const sweepPage = 1000
+
+// eachFunction calls fn for every function of every account and region, page by page. A function that takes over the
+// package of one on a later page is not missed by the sweep: its package was stored again, so it is young.
 func (s *Service) eachFunction(ctx context.Context, fn func(*function)) error {
-	return s.Store.View(ctx, func(r store.Reader) error {
-		for it, err := range r.Scan(store.PrefixRange([]byte{store.PrefixName}), store.ScanOptions{}) {
-			if err != nil {
-				return err
-			}
-			if !isFunctionKey(it.Key) {
-				continue
-			}
-			f, err := functions.Decode(it.Value)
-			if err != nil {
-				return err
-			}
-			fn(&f)
+	names := store.PrefixRange([]byte{store.PrefixName})
+	for more := true; more; {
+		var page []*function
+		var last []byte
+		err := s.Store.View(ctx, func(r store.Reader) (err error) {
+			page, last, err = functionsOf(r, names)
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+		for _, f := range page {
+			fn(f)
+		}
+		if more = last != nil; more {
+			names.Lo = append(last, 0) // the key behind it
+		}
+	}
+	return nil
+}
+
+// functionsOf reads the functions among the first sweepPage names; last is nil when there are no more names.
+func functionsOf(r store.Reader, names store.Range) (page []*function, last []byte, err error) {
+	n := 0
+	for it, err := range r.Scan(names, store.ScanOptions{Limit: sweepPage}) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if n++; n == sweepPage {
+			last = bytes.Clone(it.Key)
+		}
+		if !isFunctionKey(it.Key) {
+			continue
+		}
+		f, err := functions.Decode(it.Value)
+		if err != nil {
+			return nil, nil, err
+		}
+		page = append(page, &f)
+	}
+	return page, last, nil
 }
 
 // isFunctionKey tells a function's name key from another service's: account, region, service, kind, name.

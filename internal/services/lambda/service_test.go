@@ -10,6 +10,8 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -93,7 +95,9 @@ func newFixture(t *testing.T) *fixture {
 	env := &environments{}
 	return &fixture{env: env, st: st, Service: New(Deps{
 		Store: st, Blobs: blobs, Environments: env, Clock: clock.System{}, IDs: ids.System(), Log: log, Architecture: "x86_64",
-		CodeLink: func(host, account string, code blob.Ref) string { return host + " " + account + " " + code.SHA256.Base64() },
+		CodeLink: func(host, account string, code blob.Ref) string {
+			return host + " " + account + " " + code.SHA256.Base64()
+		},
 	})}
 }
 
@@ -296,6 +300,27 @@ func TestSweepKeepsPackagesInUse(t *testing.T) {
 		if err == nil {
 			_ = r.Close()
 		}
+	}
+}
+
+func TestSweepReadsNamesPageByPage(t *testing.T) {
+	f, ctx := newFixture(t), scoped(t.Context())
+	f.active(ctx, t, "f")
+	f.active(ctx, t, "g")
+	if err := f.Store.Update(ctx, func(tx store.Tx) error {
+		for i := range 2*sweepPage + 1 { // another service's names, which stand before ours
+			tx.Set(store.NameKey("000000000000", "us-east-1", "iam", "role", strconv.Itoa(i)), []byte("a role"))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	if err := f.eachFunction(ctx, func(x *function) { names = append(names, x.Name) }); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"f", "g"}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
 	}
 }
 
