@@ -3070,7 +3070,9 @@ UpdateTrafficPolicyInstance POST /2013-04-01/trafficpolicyinstance/{Id}
 		SigningName:       "s3",
 		EndpointPrefix:    "s3",
 		APIVersion:        "2006-03-01",
+		XMLNamespace:      "http://s3.amazonaws.com/doc/2006-03-01/",
 		UnimplementedCode: "NotImplemented",
+		BareErrors:        true,
 		Protocols:         []wire.ProtocolID{wire.ProtocolRESTXML},
 		Missing: `
 AbortMultipartUpload DELETE /{Bucket}/{Key+}?uploadId

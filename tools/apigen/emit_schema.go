@@ -72,6 +72,9 @@ func (s *service) header(w *writer) error {
 	if m.QueryCompatible != nil {
 		w.f("QueryCompat: true,\n")
 	}
+	if o.BareErrors {
+		w.f("BareErrors: true,\n")
+	}
 	list, err := s.protocols()
 	w.f("Protocols: %s,\n", list)
 	return err
@@ -278,7 +281,7 @@ func (s *service) fieldEntry(owner string, m c2j.Member) (attrs, error) {
 	o, x := s.model.Shapes[owner], s.model.Shapes[m.Shape]
 	a := attrs{}
 	a.text("Name", m.Name)
-	if m.LocationName != m.Name {
+	if m.LocationName != m.Name || o.Payload == m.Name { // a payload without one has the name of its shape, in XML
 		a.text("Wire", m.LocationName)
 	}
 	a.add("Off", fmt.Sprintf("unsafe.Offsetof(%s{}.%s)", s.goNames[owner], exported(m.Name)))
@@ -359,6 +362,7 @@ func (s *service) operationEntry(w *writer, op operation) {
 	if t := s.overlay.Operations[op.name].OutputMediaType; t != "" {
 		a.text("OutputMediaType", t)
 	}
+	a.truth("UnwrappedOutput", s.overlay.Operations[op.name].UnwrappedOutput)
 	if len(d.Errors) > 0 {
 		names := make([]string, 0, len(d.Errors))
 		for _, e := range d.Errors {

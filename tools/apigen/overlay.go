@@ -29,6 +29,8 @@ type overlay struct {
 	ErrorPrefix string `json:"errorPrefix"`
 	// ErrorTypeMember is the member that tells User or Service in each error body (Lambda's "Type").
 	ErrorTypeMember string `json:"errorTypeMember"`
+	// BareErrors: errors have S3's form.
+	BareErrors bool `json:"bareErrors"`
 	// MessageMember is the wire name of the message of errors whose model has none. "": "message".
 	MessageMember string `json:"messageMember"`
 	// UnknownOperationCode and UnimplementedCode replace the protocol's own codes.
@@ -54,6 +56,8 @@ type overlayOperation struct {
 	MaxBody int64  `json:"maxBody"` // bytes
 	// OutputMediaType is the Content-Type of an output that is a blob payload.
 	OutputMediaType string `json:"outputMediaType"`
+	// UnwrappedOutput: the output's one member is the root of the XML.
+	UnwrappedOutput bool `json:"unwrappedOutput"`
 	// URI replaces the requestUri.
 	URI string `json:"uri"`
 }
