@@ -4,7 +4,7 @@
 # Makes sure that this machine has what a Make target needs: tools/setup.sh go | demo | test.
 #   go    the Go toolchain named in go.mod (into .cache/go, checked by SHA-256, when `go` is absent or older)
 #   demo  go, python3, nodejs, ext4 tools
-#   test  demo, and a C compiler for the race detector, the AWS CLI, boto3
+#   test  demo, and a C compiler for the race detector, the AWS CLI, boto3, the AWS SDK for JavaScript (into test/js)
 # As root on Debian or Ubuntu it installs what is missing. As an ordinary user it prints the one command that root has
 # to run and goes on with what is there. Idempotent; does nothing when nothing is missing.
 set -eu
@@ -73,6 +73,18 @@ install_go() {
 	rm -rf "$tmp"
 }
 
+# The packages that test/js/package-lock.json names, checked by their digests. Without npm or a registry the tests that
+# need them are listed as not run.
+install_js() {
+	[ test/js/node_modules/.package-lock.json -nt test/js/package-lock.json ] && return 0
+	command -v npm >/dev/null 2>&1 || { echo "setup: no npm: the tests with the AWS SDK for JavaScript will not run" >&2; return 0; }
+	echo "setup: fetching the AWS SDK for JavaScript" >&2
+	(cd test/js && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || {
+		echo "setup: npm could not fetch it: the tests with the AWS SDK for JavaScript will not run" >&2
+		rm -rf test/js/node_modules
+	}
+}
+
 case ${1:-} in
 go) install_go ;;
 demo)
@@ -82,7 +94,8 @@ demo)
 test)
 	install_go
 	install_packages python3=/usr/bin/python3 nodejs=node e2fsprogs=mkfs.ext4 gcc=gcc libc6-dev=/usr/include/stdio.h \
-		awscli=/usr/bin/aws python3-boto3=py:boto3 curl=curl git=git
+		awscli=/usr/bin/aws python3-boto3=py:boto3 curl=curl git=git npm=npm
+	install_js
 	;;
 *)
 	echo "usage: tools/setup.sh go|demo|test" >&2

@@ -87,7 +87,8 @@ func (d *Door) authenticate(c *call) error {
 	if a.err != nil {
 		return a.err
 	}
-	if a.body != nil && a.body.Pending() && !(t.service != nil && t.op >= 0 && t.service.Schema.Streams(op)) {
+	streamed := t.service != nil && t.op >= 0 && t.service.Schema.Streams(op)
+	if a.body != nil && a.body.Pending() && !streamed {
 		if err := c.readBody(op, limit); err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ type Server struct {
 	Endpoint string // "http://127.0.0.1:PORT"
 	Dir      string // data directory
 	Flags    []string
+	Keys     Keys // of the clients; any will do unless the server enforces signatures
 
 	tb     testing.TB
 	binary string
@@ -57,7 +58,7 @@ func Start(tb testing.TB, flags ...string) *Server {
 // StartBinary is Start for another build of the server.
 func StartBinary(tb testing.TB, binary string, flags ...string) *Server {
 	tb.Helper()
-	s := &Server{Dir: tb.TempDir(), Flags: flags, tb: tb, binary: binary, log: new(lockedBuffer)}
+	s := &Server{Dir: tb.TempDir(), Flags: flags, Keys: Keys{ID: Account, Secret: "secret"}, tb: tb, binary: binary, log: new(lockedBuffer)}
 	s.Endpoint = "http://" + freeAddress(tb)
 	tb.Cleanup(func() {
 		s.Stop()

@@ -19,8 +19,8 @@ import (
 // Version 4 signing process", AWS General Reference (ListUsers) and its test suite (get-vanilla).
 const (
 	docKey      = "AKIAIOSFODNN7EXAMPLE"
-	docSecret   = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" //nolint:gosec // of AWS's documentation
-	suiteSecret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY" //nolint:gosec // of AWS's test suite
+	docSecret   = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+	suiteSecret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 )
 
 type documented struct {

@@ -37,13 +37,15 @@ func New(d Deps) *Service { return &Service{Deps: d} }
 
 // Run writes down when access keys were used last, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	for {
-		done := s.Clock.Sleep(ctx, usesEvery) != nil
-		if err := s.writeUses(context.WithoutCancel(ctx)); err != nil {
-			s.Log.WarnContext(ctx, "the last uses of access keys were not written", "error", err)
-		}
-		if done {
-			return nil
-		}
+	for s.Clock.Sleep(ctx, usesEvery) == nil {
+		s.noteUses(ctx)
+	}
+	s.noteUses(context.WithoutCancel(ctx))
+	return nil
+}
+
+func (s *Service) noteUses(ctx context.Context) {
+	if err := s.writeUses(ctx); err != nil {
+		s.Log.WarnContext(ctx, "the last uses of access keys were not written", "error", err)
 	}
 }
