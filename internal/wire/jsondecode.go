@@ -7,10 +7,11 @@ import (
 	"encoding/base64"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/gustcloud/gust/internal/base/av"
 )
 
 // jsonDecoder decodes JSON text into Go values.
@@ -141,7 +142,17 @@ func (d *jsonDecoder) value(t *typePlan, v unsafe.Pointer, tf TimeFormat, wrong 
 		if c != '{' {
 			return d.mismatch(t, wrong)
 		}
+		if t.elem.Kind == KindAttribute {
+			m, err := d.attributes()
+			*(*map[string]av.Value)(v) = m
+			return err
+		}
 		return d.mapping(t, v)
+	case KindAttribute:
+		if c != '{' {
+			return d.mismatch(attributeStruct, wrong)
+		}
+		return d.attribute(v)
 	case KindDocument:
 		start := d.pos
 		if err := d.skip(); err != nil {
@@ -204,12 +215,9 @@ func (d *jsonDecoder) mapping(t *typePlan, v unsafe.Pointer) error {
 		if err := d.spend(t.mp.size()); err != nil {
 			return err
 		}
-		key, err := d.key()
+		key, err := d.mapKey()
 		if err != nil {
 			return err
-		}
-		if d.clone {
-			key = strings.Clone(key)
 		}
 		null, err := d.null()
 		if err != nil {

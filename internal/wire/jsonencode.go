@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/gustcloud/gust/internal/base/av"
 )
 
 // jsonEncoder appends Go values as JSON text.
@@ -59,6 +61,8 @@ func (e *jsonEncoder) value(t *typePlan, v unsafe.Pointer, tf TimeFormat) {
 		e.list(t, v)
 	case KindMap:
 		e.mapping(t, v)
+	case KindAttribute:
+		e.attribute(*(*av.Value)(v))
 	case KindString:
 		e.buf = appendJSONString(e.buf, *(*string)(v))
 	case KindInt32:

@@ -21,7 +21,7 @@ func put[T any](flags FieldFlags, p unsafe.Pointer, v T) {
 func (f *fieldPlan) member(p unsafe.Pointer, inError bool) (v unsafe.Pointer, ok bool) {
 	v = unsafe.Add(p, f.Off)
 	switch f.typ.Kind {
-	case KindStruct, KindUnion:
+	case KindStruct, KindUnion, KindAttribute:
 		v = *(*unsafe.Pointer)(v)
 		return v, v != nil
 	case KindList:
@@ -52,7 +52,7 @@ func (f *fieldPlan) enter(p unsafe.Pointer) unsafe.Pointer {
 	v := unsafe.Add(p, f.Off)
 	var target unsafe.Pointer
 	switch f.typ.Kind {
-	case KindStruct, KindUnion:
+	case KindStruct, KindUnion, KindAttribute:
 		target = f.typ.st.alloc()
 	case KindString, KindInt32, KindInt64, KindFloat32, KindFloat64, KindBool:
 		if f.Flags&Pointer == 0 {
