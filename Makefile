@@ -70,7 +70,7 @@ bench: build ## Go benchmarks and `gust bench`, into bench/out
 	@tools/bench.sh
 
 gen: | setup ## Regenerate the contracts; the tree must not change
-	go generate ./internal/awsapi
+	go generate ./internal/awsapi ./bench/wire
 
 import-models: | setup ## Trim botocore's service models again (the version that model/SOURCE names)
 	@tools/import-models.sh

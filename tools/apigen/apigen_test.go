@@ -48,6 +48,8 @@ func TestResolveRefuses(t *testing.T) {
 		{name: "unknown member shape", model: `"Size":{"shape":"Size"}`, by: `"Size":{"shape":"Gone"}`, want: "Gone"},
 		{name: "unknown location", model: `"location":"header","locationName":"X-Count"`, by: `"location":"moon"`, want: "moon"},
 		{name: "overlay of a missing shape", overlay: `{"shapes":{"Gone":{"max":1}}}`, want: "Gone"},
+		{name: "overlay type of what is no structure", overlay: `{"types":{"Truth":"av.Value"}}`, want: "Truth"},
+		{name: "overlay type that the codecs do not know", overlay: `{"types":{"Box":"Box"}}`, want: "Box"},
 		{name: "overlay of a missing operation", overlay: `{"operations":{"Fly":{"maxBody":1}}}`, want: "Fly"},
 		{name: "overlay error that is no error of the model", overlay: `{"errors":{"Box":{"status":400}}}`, want: "Box"},
 		{name: "overlay error that changes nothing", overlay: `{"errors":{"Broken":{}}}`, want: "changes nothing"},

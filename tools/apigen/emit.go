@@ -36,9 +36,11 @@ func source(pkg, from, doc string, imports []string, body *writer) ([]byte, erro
 		w.f("import %q\n\n", imports[0])
 	} else if len(imports) > 1 {
 		w.f("import (\n")
+		ours := false
 		for _, i := range imports {
-			if strings.HasPrefix(i, module) {
-				w.f("\n") // ours is the last one
+			if strings.HasPrefix(i, module) && !ours {
+				w.f("\n") // ours are the last ones
+				ours = true
 			}
 			w.f("%q\n", i)
 		}
@@ -56,7 +58,7 @@ func source(pkg, from, doc string, imports []string, body *writer) ([]byte, erro
 func emitTypes(s *service) ([]byte, error) {
 	var w writer
 	for _, n := range s.shapes {
-		if x := s.model.Shapes[n]; x.Type == "structure" && !x.Exception {
+		if x := s.model.Shapes[n]; x.Type == "structure" && !x.Exception && s.overlay.Types[n] == "" {
 			if err := s.structure(&w, n); err != nil {
 				return nil, err
 			}
@@ -229,7 +231,9 @@ func importsOf(text string) []string {
 		{"iter.Seq2", "iter"},
 		{" time.Time", "time"},
 		{"]time.Time", "time"},
+		{"[time.Time", "time"},
 		{"unsafe.Offsetof", "unsafe"},
+		{"av.Value", module + "/internal/base/av"},
 		{"wire.", module + "/internal/wire"},
 	} {
 		if strings.Contains(text, i.use) && !slices.Contains(list, i.path) {

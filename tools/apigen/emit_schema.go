@@ -205,11 +205,7 @@ func (s *service) typeEntry(w *writer, name string) error {
 	}
 	a.text("Wire", x.LocationName)
 	a.namespace("Namespace", x.XMLNamespace)
-	rules, err := s.rules(name)
-	if err != nil {
-		return err
-	}
-	if len(rules) > 0 {
+	if rules := s.rules(name); len(rules) > 0 {
 		a.add("Rules", "&wire.Constraints{"+rules.String()+"}")
 	}
 	if x.Exception {
@@ -238,6 +234,9 @@ func (s *service) kind(name string) (kind, goType string, err error) {
 	}
 	switch x.Type {
 	case "structure":
+		if g := s.overlay.Types[name]; g != "" {
+			return "KindAttribute", "StructOf[" + g + "]", nil
+		}
 		if x.EventStream {
 			return "KindEvents", "EventsOf[" + s.goNames[name] + "]", nil
 		}

@@ -49,7 +49,12 @@ type overlay struct {
 	Shapes map[string]overlayShape `json:"shapes"`
 	// Rename gives a structure or enum another Go type name.
 	Rename map[string]string `json:"rename"`
+	// Types gives a structure a hand-written Go type, which the codecs know: "av.Value" for DynamoDB's AttributeValue.
+	Types map[string]string `json:"types"`
 }
+
+// attributeType is the Go type of DynamoDB's attribute values, wire.KindAttribute.
+const attributeType = "av.Value"
 
 type overlayOperation struct {
 	Comment string `json:"//"`
@@ -136,6 +141,12 @@ func (o *overlay) apply(m *c2j.Model) error {
 		if m.Shapes[name] == nil {
 			return fmt.Errorf("overlay renames shape %s, which is not there", name)
 		}
+	}
+	for name, g := range o.Types {
+		if s := m.Shapes[name]; s == nil || s.Type != "structure" || g != attributeType {
+			return fmt.Errorf("overlay gives %s the type %s: %s for a structure is all that the codecs know", name, g, attributeType)
+		}
+		m.Shapes[name].Members = nil
 	}
 	for name := range o.Operations {
 		if m.Operations[name] == nil {

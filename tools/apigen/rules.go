@@ -8,11 +8,11 @@ import (
 )
 
 // rules returns the constraints of a shape.
-func (s *service) rules(name string) (attrs, error) {
+func (s *service) rules(name string) attrs {
 	x := s.model.Shapes[name]
 	a := attrs{}
 	if x.Type == "structure" || x.Type == "timestamp" || x.Type == "boolean" {
-		return a, nil
+		return a
 	}
 	if x.Min != nil {
 		a.text("Min", x.Min.String())
@@ -28,5 +28,5 @@ func (s *service) rules(name string) (attrs, error) {
 		}
 		a.add("Enum", "[]string{"+strings.Join(values, ", ")+"}")
 	}
-	return a, nil
+	return a
 }

@@ -248,7 +248,7 @@ func (s *service) nameTypes() error {
 	}
 	for _, n := range s.shapes {
 		x := s.model.Shapes[n]
-		if x.Type != "structure" && len(x.Enum) == 0 {
+		if x.Type != "structure" && len(x.Enum) == 0 || s.overlay.Types[n] != "" {
 			continue
 		}
 		g := s.overlay.Rename[n]
@@ -283,6 +283,9 @@ func (s *service) goType(name string) (string, error) {
 	}
 	switch x.Type {
 	case "structure":
+		if g := s.overlay.Types[name]; g != "" {
+			return g, nil
+		}
 		if g := s.goNames[name]; g != "" {
 			return g, nil
 		}
