@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/gustcloud/gust/internal/access"
+	"github.com/gustcloud/gust/internal/access/sigv4"
 	"github.com/gustcloud/gust/internal/cli"
 	"github.com/gustcloud/gust/internal/worker/spawner"
 )
@@ -29,7 +30,10 @@ func Main(version string) int {
 	context.AfterFunc(ctx, stop)
 	return cli.Main(ctx, cli.Env{
 		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Version: version, Vars: vars(),
-		Path: os.Getenv("PATH"), Homes: homes(),
+		Path: os.Getenv("PATH"), Homes: homes(), Keys: sigv4.Keys{
+			AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+			SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
+		},
 	}, serveCommand{})
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"text/tabwriter"
@@ -25,16 +26,23 @@ type benchWarmCommand struct {
 	Clients int           `default:"16" help:"Clients of the throughput run, each with an environment of its own."`
 	For     time.Duration `default:"3s" help:"Length of the throughput run."`
 	Driver  string        `default:"linux" enum:"linux,process" help:"Sandbox driver."`
+
+	Endpoint string `placeholder:"URL" help:"Measure the running server at URL, with the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, instead of one of its own."`
 }
 
 // Help is shown by `gust bench warm --help`.
 func (benchWarmCommand) Help() string {
-	return `The floor of a warm invocation is a no-op HTTP server, asked by the same client, and the bare runtime loop of bench/floor, added up.`
+	return `With --endpoint the functions are made on that server and deleted after. The floor of a warm invocation is a no-op HTTP server, asked by the same client, and the bare runtime loop of bench/floor, added up.`
 }
 
 // Run measures and prints the table.
 func (c benchWarmCommand) Run(ctx context.Context, e *Env) error {
-	command := fmt.Sprintf("gust bench warm --count=%d --clients=%d --for=%s --driver=%s", c.Count, c.Clients, c.For, c.Driver)
+	command := fmt.Sprintf("gust bench warm --count=%d --clients=%d --for=%s", c.Count, c.Clients, c.For)
+	if c.Endpoint != "" {
+		command += " --endpoint=" + c.Endpoint
+	} else {
+		command += " --driver=" + c.Driver
+	}
 	return e.benchRun(ctx, command, func(subjects []subject) error {
 		t := tabwriter.NewWriter(e.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintf(t, "runtime\tno-op HTTP p50\tbare loop p50\twarm p50\tp99\tratio\t%d clients: calls/s\tms\t\n", c.Clients)
@@ -60,15 +68,11 @@ func (c benchWarmCommand) Run(ctx context.Context, e *Env) error {
 }
 
 func (c benchWarmCommand) measure(ctx context.Context, e *Env, s subject) (warm measure.Times, rate float64, err error) {
-	o, err := e.trialOptions("--driver", c.Driver)
-	if err != nil {
-		return nil, 0, err
-	}
-	err = trial.With(ctx, o, func(server *trial.Server) error {
-		client := server.Client()
+	err = c.with(ctx, e, func(client *trial.Client) (err error) {
 		if err := createMany(ctx, client, s, 1); err != nil {
 			return err
 		}
+		defer func() { err = errors.Join(err, client.Delete(context.WithoutCancel(ctx), functionName(0))) }()
 		for i := range c.Count + 50 {
 			a, err := client.Invoke(ctx, functionName(0), benchEvent, false)
 			if err != nil {
@@ -82,6 +86,18 @@ func (c benchWarmCommand) measure(ctx context.Context, e *Env, s subject) (warm 
 		return err
 	})
 	return warm, rate, err
+}
+
+// with gives fn a client of the server to be measured.
+func (c benchWarmCommand) with(ctx context.Context, e *Env, fn func(*trial.Client) error) error {
+	if c.Endpoint != "" {
+		return fn(trial.NewClient(strings.TrimSuffix(c.Endpoint, "/"), e.Keys, clock.System{}))
+	}
+	o, err := e.trialOptions("--driver", c.Driver)
+	if err != nil {
+		return err
+	}
+	return trial.With(ctx, o, func(server *trial.Server) error { return fn(server.Client()) })
 }
 
 // throughput calls one function from several clients at once and returns the calls per second after a warm-up call each.

@@ -11,6 +11,8 @@ import (
 	"io"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/gustcloud/gust/internal/access/sigv4"
 )
 
 // Exit codes.
@@ -24,10 +26,11 @@ const (
 type Env struct {
 	Args           []string // without the program's name
 	Stdout, Stderr io.Writer
-	Version        string    // "" where the build has none
-	Path           string    // of executables: where interpreters are looked for
-	Homes          []string  // home directories in which version managers keep interpreters
-	Vars           kong.Vars // for the defaults of Serve's flags
+	Version        string     // "" where the build has none
+	Path           string     // of executables: where interpreters are looked for
+	Homes          []string   // home directories in which version managers keep interpreters
+	Vars           kong.Vars  // for the defaults of Serve's flags
+	Keys           sigv4.Keys // what calls of a running server are signed with; may be empty
 }
 
 // root is the tree of commands. S is the structure of `serve`: its fields are flags, its Run starts the server.

@@ -17,6 +17,7 @@ import (
 
 type demoCommand struct {
 	Driver string `default:"linux" enum:"linux,process" help:"Sandbox driver: linux, or process, which isolates nothing."`
+	Auth   string `default:"development" enum:"development,enforce" help:"As for gust serve; enforce signs with the credentials that the server makes."`
 }
 
 // Help is shown by `gust demo --help`.
@@ -51,7 +52,7 @@ func (c demoCommand) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	options := trial.Options{Program: program, Flags: []string{"--driver", c.Driver}, Env: []string{"PATH=" + e.Path, "HOME=" + strings.Join(e.Homes, ":")}, Clock: clock.System{}}
+	options := trial.Options{Program: program, Flags: []string{"--driver", c.Driver, "--auth", c.Auth}, Env: []string{"PATH=" + e.Path, "HOME=" + strings.Join(e.Homes, ":")}, Clock: clock.System{}}
 	return trial.With(ctx, options, func(s *trial.Server) error {
 		fmt.Fprintf(e.Stdout, "gust serves at %s\n", s.Endpoint)
 		if err := play(ctx, e, s.Client(), rows); err != nil {

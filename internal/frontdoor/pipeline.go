@@ -73,6 +73,7 @@ var stages = [...]func(*Door, *call) error{
 	(*Door).known,        // an operation that the model has and Gust implements
 	(*Door).decode,       // into the generated structure, validated against the model
 	(*Door).dispatch,     // authorize, run the service's method
+	(*Door).verified,     // a streamed body was read to its end
 	(*Door).encode,
 }
 
@@ -120,11 +121,14 @@ func (d *Door) refuse(c *call) error {
 func (d *Door) route(c *call) error {
 	sig, broken := access.Parse(c.r)
 	c.sig = sig
-	d.begin(c)
+	_, ingress := c.target.host.Kind.Ingress()
+	if !ingress { // whoever will serve that also authenticates it
+		d.begin(c)
+	}
 	var err error
 	c.target, err = d.table.find(c.r, c.target.host, sig, c.formAction)
 	c.target.codec = wire.CodecFor(c.target.codec, c.r)
-	if _, ok := c.target.host.Kind.Ingress(); ok { // whoever will serve it also authenticates it
+	if ingress {
 		return noDoor(c.target.host)
 	}
 	if broken != nil { // routed all the same: the answer needs a protocol

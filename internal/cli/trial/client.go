@@ -24,6 +24,7 @@ type Client struct {
 	endpoint string
 	http     *http.Client
 	clock    clock.Clock
+	keys     sigv4.Keys
 }
 
 const (
@@ -32,10 +33,17 @@ const (
 	role    = "arn:aws:iam::" + account + ":role/trial"
 )
 
-// Client returns a client with connections of its own.
-func (s *Server) Client() *Client {
+// Client returns a client with connections of its own. It signs with the root credentials that the server printed, if it
+// did.
+func (s *Server) Client() *Client { return NewClient(s.Endpoint, s.rootKeys(), s.options.Clock) }
+
+// NewClient returns a client of any server; without keys it signs with some that only development mode accepts.
+func NewClient(endpoint string, keys sigv4.Keys, clk clock.Clock) *Client {
+	if keys.AccessKeyID == "" {
+		keys = sigv4.Keys{AccessKeyID: account, SecretAccessKey: "trial"}
+	}
 	return &Client{
-		endpoint: s.Endpoint, clock: s.options.Clock,
+		endpoint: endpoint, clock: clk, keys: keys,
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}},
 	}
 }
@@ -78,6 +86,14 @@ func (c *Client) Create(ctx context.Context, f Function) error {
 			return err
 		}
 	}
+}
+
+// Delete removes a function.
+func (c *Client) Delete(ctx context.Context, name string) error {
+	if _, _, err := c.call(ctx, http.MethodDelete, "/2015-03-31/functions/"+url.PathEscape(name), nil, nil); err != nil {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	return nil
 }
 
 // Answer is a function's answer.
@@ -130,7 +146,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, hea
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	sigv4.Sign(req, sigv4.Keys{AccessKeyID: account, SecretAccessKey: "trial"}, region, "lambda", sigv4.SumHex(body), c.clock.Now())
+	sigv4.Sign(req, c.keys, region, "lambda", sigv4.SumHex(body), c.clock.Now())
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, nil, err

@@ -13,10 +13,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/gustcloud/gust/internal/access/sigv4"
 	"github.com/gustcloud/gust/internal/base/clock"
 )
 
@@ -35,6 +37,7 @@ type Server struct {
 
 	options Options
 	cmd     *exec.Cmd
+	root    sigv4.Keys
 	log     lockedBuffer
 	ended   chan struct{} // closed when cmd has ended
 }
@@ -128,6 +131,20 @@ func (s *Server) Stop() error {
 
 // PID is the server's process id.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// rootKeys are the credentials that a server with --auth enforce printed at its first start; none otherwise.
+func (s *Server) rootKeys() sigv4.Keys {
+	for line := range strings.Lines(s.log.String()) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch name {
+		case "AWS_ACCESS_KEY_ID":
+			s.root.AccessKeyID = value
+		case "AWS_SECRET_ACCESS_KEY":
+			s.root.SecretAccessKey = value
+		}
+	}
+	return s.root
+}
 
 // Log is what the server has printed.
 func (s *Server) Log() string { return s.log.String() }
