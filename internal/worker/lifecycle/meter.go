@@ -13,7 +13,7 @@ import (
 // measureEvery is the least time between two readings of a sandbox's counters. A reading costs more than a short
 // invocation; those that end within this time share one, which is taken after the last of them. The peak of memory never
 // falls, so what a line says is at most that much too late.
-const measureEvery = 10 * time.Millisecond
+const measureEvery = 50 * time.Millisecond
 
 // meter writes the END and REPORT lines of invocations that nobody waits for.
 type meter struct {

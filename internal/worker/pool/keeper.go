@@ -9,7 +9,6 @@ import (
 )
 
 const (
-	freezeDelay = time.Millisecond       // an environment taken again within it is not frozen
 	maxPatience = 100 * time.Millisecond // between two looks at an environment that settles slowly
 	minSweep    = 10 * time.Millisecond  // between two sweeps for idle environments
 	maxSweep    = 10 * time.Second
@@ -87,14 +86,18 @@ func (p *Pool) dueToFreeze(now time.Time) (due []*slot, next time.Time) {
 
 // rest freezes an environment whose invocation has ended, and else looks again later. The keeper holds it.
 func (p *Pool) rest(ctx context.Context, sl *slot) {
-	again := !sl.env.Settle(0)
+	again, frozen := !sl.env.Settle(0), false
 	if !again && p.freeze {
-		if err := sl.env.Freeze(ctx); err != nil {
+		err := sl.env.Freeze(ctx)
+		if frozen = err == nil; !frozen {
 			p.deps.Log.WarnContext(ctx, "execution environment could not be frozen", "environment", sl.env.ID(), "error", err)
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if frozen {
+		sl.pace.froze(p.deps.Clock.Now())
+	}
 	close(sl.held)
 	sl.held = nil
 	s := p.sets[sl.key]

@@ -143,6 +143,7 @@ type slot struct {
 	idle      bool
 	idleSince time.Time
 	inFresh   bool
+	pace      pace
 	patience  time.Duration // until the keeper looks again at an environment that settles slowly
 	held      chan struct{} // not nil: the keeper freezes or resets it; closed when it is done
 }

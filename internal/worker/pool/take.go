@@ -91,6 +91,11 @@ func (p *Pool) awaken(ctx context.Context, sl *slot, grace time.Duration) (bool,
 	if !sl.env.Settle(grace) {
 		return false, nil
 	}
+	if sl.env.State() == lifecycle.Frozen {
+		p.mu.Lock()
+		sl.pace.thawed(p.deps.Clock.Now())
+		p.mu.Unlock()
+	}
 	if err := sl.env.Thaw(ctx); err != nil {
 		p.put(sl)
 		return false, fmt.Errorf("thaw: %w", err)
@@ -238,7 +243,7 @@ func (p *Pool) put(sl *slot) {
 		p.giveRoom()
 		return
 	}
-	sl.idle, sl.idleSince, sl.patience = true, now, freezeDelay
+	sl.idle, sl.idleSince, sl.patience = true, now, sl.pace.wait()
 	s.idle = append(s.idle, sl)
 	p.look(sl)
 }
