@@ -15,6 +15,9 @@ func (awsJSON) ID() ProtocolID { return ProtocolJSON }
 
 func (a awsJSON) Decode(op *Operation, r Request) (any, error) {
 	t := a.schema.prepared().types[op.Input]
+	if t.events != nil {
+		return a.schema.decodeEventInput(jsonEvents{}, t, r)
+	}
 	var d jsonDecoder
 	if err := d.start(a.schema, r.Body); err != nil {
 		return nil, err
@@ -36,6 +39,10 @@ func (a awsJSON) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 	p, ok := t.st.unbox(out)
 	if !ok {
 		return errOutput(a.schema, op, out)
+	}
+	if t.events != nil {
+		setHeader(w, "x-amzn-RequestId", requestID)
+		return a.schema.rpcEvents(w, op, jsonEvents{}, t, p).sendEvents(t, p)
 	}
 	e := jsonEncoder{}
 	if !op.NoOutput {

@@ -17,10 +17,17 @@ const typeCBOR = "application/cbor"
 func (rpcCBOR) ID() ProtocolID { return ProtocolCBOR }
 
 func (a rpcCBOR) Decode(op *Operation, r Request) (any, error) {
-	if err := checkCBORHead(r.HTTP, len(r.Body) > 0); err != nil {
+	t := a.schema.prepared().types[op.Input]
+	want := typeCBOR
+	if t.events != nil {
+		want = typeEventStream
+	}
+	if err := checkCBORHead(r.HTTP, len(r.Body) > 0 || r.Stream != nil, want); err != nil {
 		return nil, err
 	}
-	t := a.schema.prepared().types[op.Input]
+	if t.events != nil {
+		return a.schema.decodeEventInput(cborEvents{}, t, r)
+	}
 	return decodeCBOR(a.schema, t, r.Body, false)
 }
 
@@ -43,15 +50,15 @@ func decodeCBOR(s *Schema, t *typePlan, data []byte, millis bool) (any, error) {
 // checkCBORHead refuses what the protocol forbids: the target headers of AWS JSON (a proxy might route by them what we
 // route by the path), a body of another type, and a client that takes no CBOR. The codes are those of Smithy's server
 // frameworks; AWS's own are not known.
-func checkCBORHead(r *http.Request, body bool) error {
+func checkCBORHead(r *http.Request, body bool, want string) error {
 	h := r.Header
 	if len(h["X-Amz-Target"]) > 0 || len(h["X-Amzn-Target"]) > 0 {
 		return serialization("X-Amz-Target is not allowed in requests of RPC v2 CBOR.")
 	}
-	if ct := h.Get("Content-Type"); mediaType(ct) != typeCBOR && (body || ct != "") {
+	if ct := h.Get("Content-Type"); mediaType(ct) != want && (body || ct != "") {
 		return &FrameworkError{
 			Code: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType, Sender: true,
-			Message: "The Content-Type must be " + typeCBOR + ".",
+			Message: "The Content-Type must be " + want + ".",
 		}
 	}
 	if accept := h.Values("Accept"); len(accept) > 0 && !accepts(strings.Join(accept, ","), typeCBOR) {
@@ -91,6 +98,9 @@ func (a rpcCBOR) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 		return errOutput(a.schema, op, out)
 	}
 	a.headers(w, requestID)
+	if t.events != nil {
+		return a.schema.rpcEvents(w, op, cborEvents{}, t, p).sendEvents(t, p)
+	}
 	if op.NoOutput {
 		send(w, op.success(), "", nil)
 		return nil
@@ -147,7 +157,11 @@ func CodecFor(p Protocol, r *http.Request) Protocol {
 }
 
 func (a amzCBOR) Decode(op *Operation, r Request) (any, error) {
-	return decodeCBOR(a.schema, a.schema.prepared().types[op.Input], r.Body, true)
+	t := a.schema.prepared().types[op.Input]
+	if t.events != nil {
+		return a.schema.decodeEventInput(cborEvents{millis: true}, t, r)
+	}
+	return decodeCBOR(a.schema, t, r.Body, true)
 }
 
 func (a amzCBOR) Encode(w http.ResponseWriter, op *Operation, out any, requestID string) error {
@@ -155,6 +169,10 @@ func (a amzCBOR) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 	p, ok := t.st.unbox(out)
 	if !ok {
 		return errOutput(a.schema, op, out)
+	}
+	if t.events != nil {
+		setHeader(w, "x-amzn-RequestId", requestID)
+		return a.schema.rpcEvents(w, op, cborEvents{millis: true}, t, p).sendEvents(t, p)
 	}
 	var body []byte
 	if !op.NoOutput {

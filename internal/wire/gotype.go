@@ -59,6 +59,8 @@ type eventsType interface {
 	GoType
 	absent(p unsafe.Pointer) bool
 	each(p unsafe.Pointer) iter.Seq2[unsafe.Pointer, error]
+	event() unsafe.Pointer                                       // a new zero E
+	set(p unsafe.Pointer, from iter.Seq2[unsafe.Pointer, error]) // from gives pointers to an E, or errors
 }
 
 var (
@@ -150,6 +152,22 @@ func (EventsOf[E]) each(p unsafe.Pointer) iter.Seq2[unsafe.Pointer, error] {
 	return func(yield func(unsafe.Pointer, error) bool) {
 		for e, err := range *(*iter.Seq2[E, error])(p) {
 			if !yield(unsafe.Pointer(&e), err) {
+				return
+			}
+		}
+	}
+}
+
+func (EventsOf[E]) event() unsafe.Pointer { return unsafe.Pointer(new(E)) }
+
+func (EventsOf[E]) set(p unsafe.Pointer, from iter.Seq2[unsafe.Pointer, error]) {
+	*(*iter.Seq2[E, error])(p) = func(yield func(E, error) bool) {
+		for at, err := range from {
+			var e E
+			if err == nil {
+				e = *(*E)(at)
+			}
+			if !yield(e, err) {
 				return
 			}
 		}

@@ -22,11 +22,13 @@ type typePlan struct {
 	st structType // structures and unions
 	sl sliceType
 	mp mapType
+	ev eventsType // event streams
 
 	fields  []fieldPlan
 	byName  map[string]int // wire names of InBody members, nil for few fields
 	names   names          // in forms and XML
 	payload *fieldPlan     // the InPayload member
+	events  *fieldPlan     // the member that is an event stream
 	bound   bool           // some member stands outside the body
 	tracked uint64         // the track bits of all members
 
@@ -104,6 +106,7 @@ func prepareType(s *Schema, p *plan, t *typePlan, from *Type) {
 	t.st, _ = from.Go.(structType)
 	t.sl, _ = from.Go.(sliceType)
 	t.mp, _ = from.Go.(mapType)
+	t.ev, _ = from.Go.(eventsType)
 	if from.Elem != 0 {
 		t.elem = p.types[from.Elem]
 	}
@@ -130,6 +133,9 @@ func prepareType(s *Schema, p *plan, t *typePlan, from *Type) {
 		}
 		if f.Loc == InPayload {
 			t.payload = f
+		}
+		if s.Types[f.Type].Kind == KindEvents {
+			t.events = f
 		}
 	}
 	if len(t.fields) > fewFields {

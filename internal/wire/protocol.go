@@ -66,8 +66,8 @@ func (s *Schema) Protocol(id ProtocolID) Protocol {
 
 // Streams tells whether op's request body is a stream that the front door must not read into memory.
 func (s *Schema) Streams(op *Operation) bool {
-	f := s.prepared().types[op.Input].payload
-	return f != nil && f.typ.Kind == KindStream
+	t := s.prepared().types[op.Input]
+	return t.events != nil || t.payload != nil && t.payload.typ.Kind == KindStream
 }
 
 // ReadBody reads the body of r, decompressing gzip, up to limit bytes. op names the operation in the error.

@@ -41,7 +41,7 @@ func newBinding(op *Operation, in *typePlan) *binding {
 			b.prefixed = append(b.prefixed, f)
 		case InBody:
 			b.body = true
-		case InStatus, InPayload:
+		case InStatus, InPayload, InEvent:
 		}
 	}
 	path, query, _ := strings.Cut(op.URI, "?")

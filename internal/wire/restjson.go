@@ -47,6 +47,10 @@ func (a restJSON) Decode(op *Operation, r Request) (any, error) {
 
 // payload decodes the body into the one member that it is.
 func (a restJSON) payload(d *jsonDecoder, f *fieldPlan, p unsafe.Pointer, r Request) (present bool, err error) {
+	if f.typ.Kind == KindEvents {
+		a.schema.readEvents(jsonEvents{}, f, p, r)
+		return true, nil
+	}
 	if present, raw := readRaw(f, p, r); raw {
 		return present, nil
 	}
@@ -70,6 +74,8 @@ func (a restJSON) Encode(w http.ResponseWriter, op *Operation, out any, requestI
 	setHeader(w, "x-amzn-RequestId", requestID)
 	var e jsonEncoder
 	switch f := o.typ.payload; {
+	case o.typ.events != nil:
+		return o.sendEvents(w, a.schema, op, jsonEvents{})
 	case f != nil:
 		if raw, err := o.sendRaw(w, op, f); raw {
 			return err

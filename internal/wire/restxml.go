@@ -23,6 +23,9 @@ func (a restXML) Decode(op *Operation, r Request) (any, error) {
 	switch f := in.typ.payload; {
 	case f != nil:
 		present, raw := readRaw(f, in.p, r)
+		if f.typ.Kind == KindEvents {
+			a.schema.readEvents(xmlEvents{}, f, in.p, r)
+		}
 		if !raw {
 			if present, err = a.payload(&d, f, &in, r.Body); err != nil {
 				return nil, a.malformed(err)
@@ -99,6 +102,8 @@ func (a restXML) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 	a.requestID(w, requestID)
 	var e xmlEncoder
 	switch f := o.typ.payload; {
+	case o.typ.events != nil:
+		return o.sendEvents(w, a.schema, op, xmlEvents{})
 	case f != nil:
 		if raw, err := o.sendRaw(w, op, f); raw {
 			return err

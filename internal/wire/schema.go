@@ -23,7 +23,7 @@ import "sync"
 //	union                     *U; U is a struct whose members are all optional          U
 //	streaming blob, input     io.Reader                         the same                -
 //	streaming blob, output    io.ReadCloser                     the same                -
-//	event stream, output      iter.Seq2[E, error]               the same                -
+//	event stream              iter.Seq2[E, error]               the same                -
 //
 // More rules:
 //   - An enum is a plain Go string; its values are untyped string constants (RuntimePython312 = "python3.12"). Map keys are
@@ -32,7 +32,8 @@ import "sync"
 //     Field.Name keeps the model's spelling.
 //   - "In an error" covers string members only: a handler writes &api.QueueDoesNotExist{Message: "..."}. An empty string
 //     there is absent.
-//   - E of an event stream is a union of its events. Its exceptions are no members: the iterator yields them as errors.
+//   - E of an event stream is a union of its events. Its exceptions are no members: the iterator yields them as errors. The
+//     table has them among the Fields of the KindEvents type, without an offset. The iterator of an input can be used once.
 //   - Each error shape E is a struct with `Error() string` (code, colon, space, message) and `WireType() (*wire.Schema, wire.Ref)`
 //     on *E, so *E is a wire.APIError. Handlers return pointers.
 //   - An operation without input (output) in the model gets a generated empty struct <Operation>Input (<Operation>Output) and
@@ -111,6 +112,7 @@ const (
 	InHeaders                 // headers with prefix Wire into a map
 	InStatus                  // HTTP status of the response
 	InPayload                 // the whole body
+	InEvent                   // of an event: a header or the payload of its message, as EventHeader and EventPayload tell
 )
 
 // FieldFlags are the boolean traits of a member.
@@ -128,6 +130,8 @@ const (
 	JSONValue                               // "jsonvalue": a string that holds JSON, in base64 inside headers
 	EventPayload                            // "eventpayload"
 	EventHeader                             // "eventheader"
+	EventByte                               // an EventHeader that is a byte in the model
+	EventShort                              // an EventHeader that is a short
 )
 
 // XMLNamespace is an xmlNamespace trait.
