@@ -16,8 +16,7 @@ func (t *table) signed(h *head, tg *target) {
 	switch tg.name {
 	case "s3", "s3-outposts":
 		if isS3Control(h) {
-			tg.name = "s3control"
-			tg.service = t.byID[tg.name]
+			t.s3Control(tg)
 			return
 		}
 	case "elasticloadbalancing":
@@ -94,9 +93,8 @@ func (t *table) unsigned(h *head, tg *target, form formAction) error {
 		tg.service = t.choose(t.bySigning[s.Schema.SigningName], h)
 		return err
 	}
-	if h.host.Kind == vhost.Endpoint && h.host.ID == s3Control || strings.HasPrefix(h.path, "/v20180820/") {
-		tg.name = "s3control"
-		tg.service = t.byID[tg.name]
+	if isS3Control(h) {
+		t.s3Control(tg)
 		return nil
 	}
 	if h.shape == wire.ProtocolQuery && h.host.Kind != vhost.Bucket {

@@ -13,13 +13,28 @@ import (
 
 // destination adds to what the host name says what a path says where clients cannot use names: deployed APIs, the public
 // keys of user pools, and the container registry, whose clients know no other path than /v2/. None of these paths can
-// begin with the name of a bucket. escapedPath is the path as sent.
+// begin with the name of a bucket. The other way round, two paths below names of customers' traffic are calls of the AWS
+// API: that of the management API of WebSocket APIs and that of object lambdas' answers. escapedPath is the path as sent.
 func destination(host vhost.Name, escapedPath string) vhost.Name {
 	switch host.Kind {
 	case vhost.Plain, vhost.Endpoint:
+		host = byPath(host, escapedPath)
+	case vhost.AccessPoint:
+		if escapedPath == objectLambdaPath {
+			host.Kind, host.ID = vhost.Endpoint, "s3"
+		}
 	default:
+	}
+	if host.Kind != vhost.ExecuteAPI && !strings.HasPrefix(escapedPath, "/@connections/") {
 		return host
 	}
+	if path, ok := connection(cmp.Or(host.Path, escapedPath)); ok {
+		host.Kind, host.ID, host.Path = vhost.Endpoint, "execute-api", path
+	}
+	return host
+}
+
+func byPath(host vhost.Name, escapedPath string) vhost.Name {
 	if rest, ok := strings.CutPrefix(escapedPath, "/_aws/execute-api/"); ok { // LocalStack's form, documented there
 		id, rest, _ := strings.Cut(rest, "/")
 		stage, path, _ := strings.Cut(rest, "/")

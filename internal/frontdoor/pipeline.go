@@ -148,7 +148,7 @@ func (c *call) formAction() (action, version string, err error) {
 
 func (d *Door) known(c *call) error {
 	t := &c.target
-	if t.unread && !(t.service == nil && c.r.Header.Get("Expect") != "") { // nobody sends a body to be refused
+	if t.unread && (t.service != nil || c.r.Header.Get("Expect") == "") { // nobody is asked for a body that is refused
 		action, version, err := c.formAction()
 		if err != nil {
 			return err

@@ -3,7 +3,6 @@
 package frontdoor
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -102,31 +101,29 @@ func (t *table) settle(r *http.Request, tg *target, sig *sigv4.Signature, action
 	}
 }
 
-// ingress tells whether a request is customers' traffic. What looks so may be a call of the management API of WebSocket
-// APIs, which shares host names, paths and signing name with the APIs themselves.
+// ingress tells whether the host name or the path have said everything: customers' traffic, and the management API of
+// WebSocket APIs, which shares names, paths and signing name with the APIs themselves.
 func (t *table) ingress(h *head, tg *target) bool {
-	if h.sig != nil && h.sig.Scope.Service == "execute-api" && h.host.Kind < vhost.ExecuteAPI {
-		tg.host.Kind = vhost.ExecuteAPI
-	}
-	what, ok := tg.host.Kind.Ingress()
-	if !ok {
-		return false
-	}
-	path := cmp.Or(tg.host.Path, h.path)
-	if tg.host.Kind == vhost.ExecuteAPI {
-		if path, ok := connection(path); ok {
-			h.path = path
-			tg.name = "apigatewaymanagementapi"
-			if tg.service = t.byID[tg.name]; tg.service != nil {
-				tg.codec = tg.service.codec(tg.shape)
-				t.resolve(h, tg)
-			}
-			tg.host.Kind = vhost.Endpoint
-			return true
+	management := tg.host.Kind == vhost.Endpoint && tg.host.ID == "execute-api" && tg.host.Path != ""
+	if !management && h.sig != nil && h.sig.Scope.Service == "execute-api" && (tg.host.Kind == vhost.Plain || tg.host.Kind == vhost.Endpoint) {
+		if tg.host.Path, management = connection(h.path); !management {
+			tg.host.Kind, tg.host.ID = vhost.ExecuteAPI, ""
 		}
 	}
-	tg.name, tg.shape, tg.operation = what, wire.ProtocolRESTJSON, ""
-	return true
+	if management {
+		h.path = tg.host.Path
+		tg.name = "apigatewaymanagementapi"
+		if tg.service = t.byID[tg.name]; tg.service != nil {
+			tg.codec = tg.service.codec(tg.shape)
+			t.resolve(h, tg)
+		}
+		return true
+	}
+	if what, ok := tg.host.Kind.Ingress(); ok {
+		tg.name, tg.shape, tg.operation = what, wire.ProtocolRESTJSON, ""
+		return true
+	}
+	return false
 }
 
 // shapeOf tells which protocol a request looks like; REST when nothing says otherwise.
@@ -204,8 +201,11 @@ func (t *table) resolveREST(h *head, tg *target) {
 	if s.Schema.ID != "s3" {
 		return
 	}
-	if name := s3Operation(tg.operation, h); name != tg.operation {
+	if name := s3Operation(tg.operation, path, h); name != tg.operation {
 		tg.op, tg.operation = s.Schema.Operation(name), name
+		if name == postObject {
+			tg.labels = []string{trimSlashes(path)}
+		}
 	}
 }
 

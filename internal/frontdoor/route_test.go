@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -253,25 +252,4 @@ func TestTrie(t *testing.T) {
 			}
 		})
 	}
-}
-
-// FuzzRoute: whatever a client sends, routing ends without a panic, and an implemented operation comes with a codec.
-func FuzzRoute(f *testing.F) {
-	f.Add("GET", "/2015-03-31/functions/f", "Action=x", "a.b", "application/x-www-form-urlencoded", "Action=ListRoles", "127.0.0.1")
-	f.Add("POST", "/service/a/operation/b", "", "", "", "", "lambda.localhost")
-	tb := newTable(testServices(), nil)
-	f.Fuzz(func(t *testing.T, method, path, query, target, contentType, body, host string) {
-		r := &http.Request{Method: method, Host: host, Header: http.Header{}, URL: &url.URL{Path: path, RawQuery: query}}
-		if target != "" {
-			r.Header.Set("X-Amz-Target", target)
-		} else if strings.Contains(path, "/service/") {
-			r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
-		}
-		r.Header.Set("Content-Type", contentType)
-		n, _ := (*vhost.Table)(nil).Parse(host)
-		tg, err := tb.find(r, destination(n, r.URL.EscapedPath()), nil, func() (string, string, error) { a, v := actionOf([]byte(body)); return a, v, nil })
-		if err != nil || tg.op >= 0 && (tg.codec == nil || tg.operation != tg.service.Schema.Operations[tg.op].Name) {
-			t.Errorf("find = %+v, %v", tg, err)
-		}
-	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gustcloud/gust/internal/base/vhost"
+	"github.com/gustcloud/gust/internal/wire"
 )
 
 // This file holds what routing must know of S3 beyond its model.
@@ -19,7 +20,7 @@ func (t *table) bucketOf(h *head) string {
 	case vhost.Bucket:
 		return n.ID
 	case vhost.Endpoint:
-		if n.ID == "s3" || n.ID == s3Control || h.sig == nil && t.endpoint(n) != nil {
+		if n.ID == "s3" || n.ID == s3Control || h.path == objectLambdaPath || h.sig == nil && t.endpoint(n) != nil {
 			return ""
 		}
 		return n.Sub
@@ -35,10 +36,20 @@ func isS3Control(h *head) bool {
 	return h.host.Kind == vhost.Endpoint && h.host.ID == s3Control || strings.HasPrefix(h.path, "/v20180820/")
 }
 
+// s3Control sends a request to the S3 control API. It speaks XML, whether Gust has it or not.
+func (t *table) s3Control(tg *target) {
+	tg.name, tg.shape = "s3control", wire.ProtocolRESTXML
+	tg.service = t.byID[tg.name]
+}
+
+// objectLambdaPath is the path of WriteGetObjectResponse, the only operation of S3 whose host name begins with something
+// else than a bucket: a route that only this request has.
+const objectLambdaPath = "/WriteGetObjectResponse"
+
 // s3Operation tells operations of S3 apart that have the same method and URI in the model: name is one of them. What
 // decides are parameters and headers that the operation requires, and for directory buckets the host. "PostObject" is the
-// upload of an HTML form, which no model has.
-func s3Operation(name string, h *head) string {
+// upload of an HTML form, which no model has. path begins with the bucket.
+func s3Operation(name, path string, h *head) string {
 	has := func(key string) bool { _, ok := queryParam(h.query, key); return ok }
 	switch name {
 	case "PutObject", "CopyObject", "UploadPart", "UploadPartCopy":
@@ -71,7 +82,7 @@ func s3Operation(name string, h *head) string {
 	case "GetBucketLifecycle", "PutBucketLifecycle", "GetBucketNotification", "PutBucketNotification":
 		return name + "Configuration" // the model keeps both; the longer name replaced the other
 	case "":
-		if h.r.Method == http.MethodPost && isMultipart(h.r) {
+		if bucket := trimSlashes(path); h.r.Method == http.MethodPost && isMultipart(h.r) && bucket != "" && strings.IndexByte(bucket, '/') < 0 {
 			return postObject
 		}
 	}

@@ -102,7 +102,7 @@ func (n *Name) delivery(rest, last string) bool {
 // endpoint takes off what models and partitions put around the name of a service: "sync-states", "sts-fips". What is left
 // of "sync-aws" is no service, but the API's own name.
 func (n Name) endpoint() Name {
-	for _, prefix := range [...]string{"sync-", "stream-", "data-"} { // host prefixes of the models that Gust has
+	for _, prefix := range hostPrefixes {
 		if rest, ok := strings.CutPrefix(n.ID, prefix); ok && rest != "" {
 			n.ID = rest
 			break

@@ -113,6 +113,9 @@ func (t *Table) Parse(hostport string) (n Name, ok bool) {
 			return Name{}, true
 		}
 	}
+	if t.isGlued(host) {
+		return Name{}, true
+	}
 	if t != nil {
 		if t.Custom != nil {
 			if n, ok := t.Custom(host); ok {
@@ -137,6 +140,25 @@ func (t *Table) Parse(hostport string) (n Name, ok bool) {
 		}
 	}
 	return Name{}, false
+}
+
+// hostPrefixes are what clients put before the host of whatever endpoint they were given, for single operations: the
+// "hostPrefix" traits of the models that Gust has.
+var hostPrefixes = [...]string{"sync-", "stream-", "data-"}
+
+// isGlued tells whether host is an address or a name of one label with such a prefix: "sync-localhost",
+// "stream-127.0.0.1". No public name has these forms. For longer domains only sub-names are ours: sync-example.com may be
+// somebody else's.
+func (t *Table) isGlued(host string) bool {
+	for _, prefix := range hostPrefixes {
+		rest, ok := strings.CutPrefix(host, prefix)
+		if !ok {
+			continue
+		}
+		_, err := netip.ParseAddr(rest)
+		return err == nil || rest == "localhost" || t != nil && strings.IndexByte(rest, '.') < 0 && slices.Contains(t.domains, rest)
+	}
+	return false
 }
 
 // below cuts domain off host: "a.b" and true for a.b.domain, "" and true for the domain itself.

@@ -29,6 +29,7 @@ func TestParseReadsTheNamesOfAWS(t *testing.T) {
 		"aws.gust.internal": "plain   ", "sync-aws.localhost:4566": "plain   ", "stream-aws.gust.internal": "plain   ",
 		"gust:4566": "plain   ", "gust.example.com": "plain   ", "deep.gust.example.com": "plain   ",
 		"localhost.localstack.cloud:4566": "plain   ", "amazonaws.com": "plain   ", "cloudfront.net": "plain   ",
+		"sync-localhost:4566": "plain   ", "stream-127.0.0.1:4566": "plain   ", "data-gust:4566": "plain   ",
 		// endpoints
 		"sqs.us-east-1.localhost":                         "endpoint sqs us-east-1 ",
 		"sts.amazonaws.com":                               "endpoint sts  ",
@@ -97,7 +98,7 @@ func TestParseRefusesNamesOfOthers(t *testing.T) {
 	t.Parallel()
 	table := vhost.New("gust.example.com")
 	for _, host := range []string{
-		"", ":4566", "evil.example", "example.com", "evilgust.example.com", "xlocalhost", "localhost.evil.example",
+		"", ":4566", "evil.example", "example.com", "evilgust.example.com", "sync-gust.example.com", "sync-evil.example", "xsync-localhost", "xlocalhost", "localhost.evil.example",
 		"1.2.3.4.evil.example", "notamazonaws.com", "amazonaws.com.evil.example", "x.cloudfront.net.evil.example",
 		"127.0.0.1.nip.io", "1.2.3",
 	} {
