@@ -22,6 +22,7 @@ type benchCommand struct {
 	Cold  benchColdCommand  `cmd:"" help:"Cold starts: with parked sandboxes, without, and sustained, beside the bare program."`
 	Warm  benchWarmCommand  `cmd:"" help:"Warm invocations: latency of one client and throughput of several, beside their floor."`
 	Start benchStartCommand `cmd:"" help:"Start of a server on an empty directory, and its memory when idle."`
+	Noop  benchNoopCommand  `cmd:"" hidden:""`
 	Store benchStoreCommand `cmd:"" help:"Durable puts through the store, beside the engine alone."`
 }
 

@@ -6,9 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +29,7 @@ type benchWarmCommand struct {
 
 // Help is shown by `gust bench warm --help`.
 func (benchWarmCommand) Help() string {
-	return `With --endpoint the functions are made on that server and deleted after. The floor of a warm invocation is a no-op HTTP server, asked by the same client, and the bare runtime loop of bench/floor, added up.`
+	return `With --endpoint the functions are made on that server and deleted after. The floor of a warm invocation is a no-op HTTP server in a process of its own, asked by the same client, and the bare runtime loop of bench/floor, added up.`
 }
 
 // Run measures and prints the table.
@@ -47,7 +44,7 @@ func (c benchWarmCommand) Run(ctx context.Context, e *Env) error {
 		t := tabwriter.NewWriter(e.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintf(t, "runtime\tno-op HTTP p50\tbare loop p50\twarm p50\tp99\tratio\t%d clients: calls/s\tms\t\n", c.Clients)
 		for _, s := range subjects {
-			noop, err := noopHTTP(ctx, c.Count)
+			noop, err := e.noopHTTP(ctx, c.Count)
 			if err != nil {
 				return fmt.Errorf("no-op HTTP: %w", err)
 			}
@@ -131,28 +128,4 @@ func throughput(ctx context.Context, client *trial.Client, clients int, length t
 	running.Wait()
 	close(failed)
 	return float64(calls.Load()) / clk.Now().Sub(began).Seconds(), <-failed
-}
-
-// noopHTTP times a server that does nothing but read the request and answer, over the same kind of connection.
-func noopHTTP(ctx context.Context, n int) (measure.Times, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body) // the client sees what is missing
-	})}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	times, err := trial.Noop(ctx, clock.System{}, "http://"+l.Addr().String(), n, benchEvent)
-	err = errors.Join(err, server.Close())
-	if s := <-served; !errors.Is(s, http.ErrServerClosed) {
-		err = errors.Join(err, s)
-	}
-	return times, err
 }
