@@ -112,6 +112,7 @@ func (s *scanner) text(clone bool) (string, error) {
 // escaped reads the rest of a string that starts at start and has its first escape at i.
 func (s *scanner) escaped(start, i int) (string, error) {
 	var b strings.Builder
+	b.Grow(s.rest(i) - start) // an escape is never shorter than what it stands for
 	for {
 		b.Write(s.data[start:i])
 		if i+1 >= len(s.data) {
@@ -167,6 +168,16 @@ func (s *scanner) escaped(start, i int) (string, error) {
 			return b.String(), nil
 		}
 	}
+}
+
+// rest returns where the string that goes on at i ends, or the end of the data.
+func (s *scanner) rest(i int) int {
+	for ; i < len(s.data) && s.data[i] != '"'; i++ {
+		if s.data[i] == '\\' {
+			i++
+		}
+	}
+	return min(i, len(s.data))
 }
 
 func hex4(data []byte, at int) (rune, bool) {
