@@ -108,7 +108,7 @@ func (s *xmlScanner) declaration() error {
 			return errXML("the declaration is malformed")
 		}
 		switch v := string(value); {
-		case want == "version" && v != "1.0" && v != "1.1":
+		case want == "version" && v != "1.0":
 			return errXML("its version is not supported")
 		case want == "encoding" && !strings.EqualFold(v, "UTF-8") && !strings.EqualFold(v, "US-ASCII"):
 			return errXML("its encoding is not UTF-8")
