@@ -61,7 +61,6 @@ func TestResolveRefuses(t *testing.T) {
 		{name: "two shapes, one Go name", overlay: `{"rename":{"Box":"Parcel"}}`, want: "both want the Go name Parcel"},
 		{name: "a shape named as the interface", overlay: `{"rename":{"Box":"API"}}`, want: "both want the Go name API"},
 		{name: "required member that is not there", model: `"required":["Parcels"]`, by: `"required":["Gone"]`, want: "required member Gone"},
-		{name: "event stream in an input", model: `"Blob": {"type":"blob"}`, by: `"Blob": {"type":"structure","eventstream":true}`, want: "event stream in an input"},
 		{name: "unknown type", model: `"Truth": {"type":"boolean"}`, by: `"Truth": {"type":"maybe"}`, want: "maybe"},
 		{name: "members that differ in the first letter", model: `"inner":{"shape":"Box"}`, by: `"inner":{"shape":"Box"},"Inner":{"shape":"Box"}`, want: "Go field Inner"},
 		{name: "unknown protocol", model: `"protocols":["rest-json"]`, by: `"protocols":["smoke"]`, want: "smoke"},

@@ -87,6 +87,9 @@ func (s *service) structure(w *writer, name string) error {
 	}
 	w.f("\n")
 	for _, m := range x.Members {
+		if s.yielded(name, m) {
+			continue
+		}
 		t, _, err := s.field(name, m)
 		if err != nil {
 			return fmt.Errorf("%s.%s: %w", name, m.Name, err)

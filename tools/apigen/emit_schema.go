@@ -283,6 +283,10 @@ func (s *service) fieldEntry(owner string, m c2j.Member) (attrs, error) {
 	if m.LocationName != m.Name || o.Payload == m.Name { // a payload without one has the name of its shape, in XML
 		a.text("Wire", m.LocationName)
 	}
+	if s.yielded(owner, m) {
+		a.add("Type", ref(m.Shape))
+		return a, nil
+	}
 	a.add("Off", fmt.Sprintf("unsafe.Offsetof(%s{}.%s)", s.goNames[owner], exported(m.Name)))
 	a.add("Type", ref(m.Shape))
 	_, pointer, err := s.field(owner, m)
@@ -304,6 +308,8 @@ func (s *service) fieldEntry(owner string, m c2j.Member) (attrs, error) {
 		{m.JSONValue, "JSONValue"},
 		{m.EventPayload, "EventPayload"},
 		{m.EventHeader, "EventHeader"},
+		{m.EventHeader && x.Type == "byte", "EventByte"},
+		{m.EventHeader && x.Type == "short", "EventShort"},
 	} {
 		if f.on {
 			flags = append(flags, "wire."+f.name)
@@ -315,6 +321,8 @@ func (s *service) fieldEntry(owner string, m c2j.Member) (attrs, error) {
 	switch {
 	case o.Payload == m.Name:
 		a.add("Loc", "wire.InPayload")
+	case m.EventHeader || m.EventPayload:
+		a.add("Loc", "wire.InEvent")
 	case m.Location == "":
 	case locations[m.Location] == "":
 		return nil, fmt.Errorf("unknown location %q", m.Location)

@@ -153,19 +153,12 @@ func (s *service) addErrors() {
 	}
 }
 
-// addStreams gives members that stream a blob shape that streams, where the model marks the member only (S3's Body), and
-// takes the exceptions out of event streams: they are yielded as errors.
+// addStreams gives members that stream a blob shape that streams, where the model marks the member only (S3's Body).
 func (s *service) addStreams() error {
 	for _, n := range c2j.Keys(s.model.Shapes) {
 		x := s.model.Shapes[n]
-		if x.EventStream {
-			x.Members = slices.DeleteFunc(x.Members, func(m c2j.Member) bool { return s.model.Shapes[m.Shape].Exception })
-		}
 		for i, m := range x.Members {
 			of := s.model.Shapes[m.Shape]
-			if of != nil && of.EventStream && s.inputs[n] {
-				return fmt.Errorf("shape %s: an event stream in an input is not generated yet", n)
-			}
 			if !m.Streaming || of == nil || of.Streaming {
 				continue
 			}
@@ -180,6 +173,12 @@ func (s *service) addStreams() error {
 		}
 	}
 	return nil
+}
+
+// yielded tells whether m of owner is an exception of an event stream: the iterator yields it as an error, so that it is in
+// the table but no field.
+func (s *service) yielded(owner string, m c2j.Member) bool {
+	return s.model.Shapes[owner].EventStream && s.model.Shapes[m.Shape].Exception
 }
 
 // stringShape is a plain string without constraints; it is added where the model has none of that name.
