@@ -11,13 +11,14 @@ import (
 	"testing"
 
 	"github.com/gustcloud/gust/internal/admin"
+	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/obs"
 )
 
 func deps(draining bool) admin.Deps {
 	return admin.Deps{
 		Version: "1.2.3", Services: []string{"sts", "lambda"}, Draining: func() bool { return draining },
-		Metrics: obs.NewMetrics(), Log: slog.New(slog.DiscardHandler),
+		Metrics: obs.NewMetrics(), Log: slog.New(slog.DiscardHandler), Clock: clock.System{},
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 // Config is the configuration of a server. Each field is a flag of `gust serve`, an environment variable, and a line of
-// the configuration file; the first of these three that is there wins, then the default. Nothing else in Gust reads
+// the configuration file (ResetRoot is a flag only); the first of these three that is there wins, then the default. Nothing else in Gust reads
 // its environment.
 type Config struct {
 	File      string `name:"config" env:"GUST_CONFIG" type:"existingfile" placeholder:"FILE" group:"server" help:"Read settings from FILE: lines \"name = value\" with the names of these flags, # starts a comment."`
@@ -106,7 +106,7 @@ func (c *Config) BeforeResolve(ctx *kong.Context) error {
 		return fmt.Errorf("configuration file %s: %w", file, err)
 	}
 	for name := range values {
-		if known[name] == nil || name == "config" || name == "help" {
+		if known[name] == nil || name == "config" || name == "help" || name == "reset-root" { // the last: for one start only
 			return fmt.Errorf("configuration file %s: there is no setting %q", file, name)
 		}
 	}

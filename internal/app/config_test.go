@@ -78,6 +78,15 @@ func TestConfigRefuses(t *testing.T) {
 		{"no address", []string{"--listen=:4566"}, 1, "can be reached from other machines"},
 		{"another address", []string{"--listen=192.168.1.1:4566"}, 1, "put a proxy that authenticates in front"},
 		{"a name", []string{"--listen=example.com:4566"}, 1, "can be reached from other machines"},
+		{"all addresses, hint", []string{"--listen=0.0.0.0:4566"}, 1, "Add --auth enforce"},
+		{"all addresses, enforced", []string{"--listen=0.0.0.0:4566", "--auth=enforce"}, 0, ""},
+		{"a name, enforced", []string{"--listen=example.com:4566", "--auth=enforce"}, 0, ""},
+		{"all addresses, development", []string{"--listen=0.0.0.0:4566", "--auth=development"}, 1, "can be reached from other machines"},
+		{"unknown authentication", []string{"--auth=none"}, 2, "--auth must be one of"},
+		{"reset root in development", []string{"--reset-root"}, 1, "--reset-root needs --auth enforce"},
+		{"reset root, enforced", []string{"--reset-root", "--auth=enforce"}, 0, ""},
+		{"reset root in a file", []string{"--config", write("e", "auth = enforce\nreset-root = true")}, 2, `there is no setting "reset-root"`},
+		{"authentication in a file", []string{"--config", write("f", "auth = enforce\nlisten = 0.0.0.0:4566")}, 0, ""},
 		{"no port", []string{"--listen=127.0.0.1"}, 1, "want ADDRESS:PORT"},
 		{"unknown level", []string{"--log-level=loud"}, 2, "--log-level must be one of"},
 		{"unknown driver", []string{"--driver=docker"}, 2, "--driver must be one of"},
@@ -131,6 +140,7 @@ func TestEveryFlagHasAnEnvironmentVariableAndHelp(t *testing.T) {
 	for name := range map[string]bool{
 		"config": true, "data": true, "ephemeral": true, "listen": true, "log-level": true,
 		"log-format": true, "driver": true, "pool-size": true, "idle-timeout": true, "allow-origin": true, "domain": true,
+		"auth": true,
 	} {
 		variable := "$GUST_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 		if !strings.Contains(out, "--"+name) || !strings.Contains(out, variable) {
