@@ -34,7 +34,9 @@ func encodeParcels(tb testing.TB, s *Schema, op string, out any) *httptest.Respo
 }
 
 // requestID returns the header called name, spelt exactly so.
-func requestID(w *httptest.ResponseRecorder, name string) string { return strings.Join(w.Header()[name], ",") }
+func requestID(w *httptest.ResponseRecorder, name string) string {
+	return strings.Join(w.Header()[name], ",")
+}
 
 const xsi = "http://www.w3.org/2001/XMLSchema-instance"
 
