@@ -88,6 +88,7 @@ const (
 	eStreamIO
 	eInitialIn
 	eInitialOut
+	eRPCOut
 )
 
 var eventSuite = Schema{
@@ -163,6 +164,10 @@ var eventSuite = Schema{
 			{Name: "initialResponseMember", Wire: "initial-response-member", Type: eString, Flags: Required, Loc: InHeader},
 			{Name: "stream", Off: unsafe.Offsetof(suiteAnswer{}.Stream), Type: eStream, Loc: InPayload},
 		}},
+		eRPCOut: {Name: "RPCResponse", Kind: KindStruct, Go: StructOf[suiteAnswer]{}, Fields: []Field{
+			{Name: "initialResponseMember", Type: eString, Flags: Required},
+			{Name: "stream", Off: unsafe.Offsetof(suiteAnswer{}.Stream), Type: eStream},
+		}},
 	},
 	Operations: []Operation{
 		{Name: "InputStream", Method: "POST", URI: "/InputStream", Input: eStreamIO, Output: eStreamIO},
@@ -171,6 +176,7 @@ var eventSuite = Schema{
 		{Name: "InputStreamWithInitialRequest", Method: "POST", URI: "/InputStreamWithInitialRequest", Input: eInitialIn, Output: eStreamIO},
 		{Name: "OutputStreamWithInitialResponse", Method: "POST", URI: "/OutputStreamWithInitialResponse", Input: eStreamIO, Output: eInitialOut},
 		{Name: "DuplexStreamWithInitialMessages", Method: "POST", URI: "/DuplexStreamWithInitialMessages", Input: eInitialIn, Output: eInitialOut},
+		{Name: "RPCStream", Method: "POST", URI: "/", Input: eStreamIO, Output: eRPCOut}, // ours, no case has it
 	},
 }
 
