@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/gustcloud/gust/internal/store"
+	"github.com/gustcloud/gust/internal/store/engine"
 )
 
 // reserveAppends is how many Append numbers one write to reservedKey reserves. A restart skips what is left of them.
@@ -45,7 +46,7 @@ func (s *Store) attempt(ctx context.Context, fn func(store.Tx) error, exclusive 
 	for _, hook := range t.hooks {
 		hook()
 	}
-	s.hub.notify(t.topics)
+	s.hub.Notify(t.topics)
 	return nil
 }
 
@@ -70,7 +71,7 @@ func (s *Store) runAndApply(t *tx, fn func(store.Tx) error) (*commit, error) {
 		return nil, err
 	}
 	t.done = true
-	if t.writes.empty() {
+	if t.writes.Empty() {
 		return nil, nil
 	}
 	batch, err := s.newBatch(&t.writes)
@@ -89,17 +90,17 @@ func (s *Store) runAndApply(t *tx, fn func(store.Tx) error) (*commit, error) {
 }
 
 // newBatch holds all writes but the Appends, whose keys are not known yet.
-func (s *Store) newBatch(w *writes) (*pebble.Batch, error) {
-	b := s.db.NewBatchWithSize(w.size + 32*(len(w.points)+len(w.ranges)+len(w.appends)+1))
+func (s *Store) newBatch(w *engine.Writes) (*pebble.Batch, error) {
+	b := s.db.NewBatchWithSize(w.Size + 32*(len(w.Points)+len(w.Ranges)+len(w.Appends)+1))
 	var err error
-	for _, r := range w.ranges {
+	for _, r := range w.Ranges {
 		err = errors.Join(err, b.DeleteRange(r.Lo, r.Hi, nil))
 	}
-	for k, v := range w.points {
-		if v.deleted {
+	for k, v := range w.Points {
+		if v.Deleted {
 			err = errors.Join(err, b.Delete([]byte(k), nil))
 		} else {
-			err = errors.Join(err, b.Set([]byte(k), v.value, nil))
+			err = errors.Join(err, b.Set([]byte(k), v.Value, nil))
 		}
 	}
 	if err != nil {
@@ -110,7 +111,7 @@ func (s *Store) newBatch(w *writes) (*pebble.Batch, error) {
 
 // applyLocked gives the batch its Append keys and its place in the order of commits. The caller holds commitMu.
 func (s *Store) applyLocked(t *tx, b *pebble.Batch) (*commit, error) {
-	keys, reserved, err := s.numberAppends(t.writes.appends, b)
+	keys, reserved, err := s.numberAppends(t.writes.Appends, b)
 	if err != nil {
 		return nil, fmt.Errorf("store: build batch: %w", errors.Join(err, b.Close()))
 	}
@@ -120,13 +121,13 @@ func (s *Store) applyLocked(t *tx, b *pebble.Batch) (*commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.order += uint64(len(t.writes.appends))
+	s.order += uint64(len(t.writes.Appends))
 	s.reserved = reserved
 	if others { // only then somebody can conflict
-		for k := range t.writes.points {
+		for k := range t.writes.Points {
 			keys = append(keys, k)
 		}
-		s.history.add(commitRecord{version: s.version, keys: keys, ranges: t.writes.ranges})
+		s.history.add(commitRecord{version: s.version, keys: keys, ranges: t.writes.Ranges})
 	}
 	s.history.trim(oldest)
 	return c, nil
@@ -155,12 +156,12 @@ func (s *Store) publish(t *tx, c *commit) (oldest uint64, others bool, err error
 
 // numberAppends adds the Appends to the batch and, when their numbers run out, a new reservation: it reaches the disk
 // together with the first number that needs it.
-func (s *Store) numberAppends(appends []appended, b *pebble.Batch) (keys []string, reserved uint64, err error) {
+func (s *Store) numberAppends(appends []engine.Appended, b *pebble.Batch) (keys []string, reserved uint64, err error) {
 	order := s.order
 	for _, a := range appends {
 		order++
-		k := store.AppendUint64(a.prefix, order)
-		err = errors.Join(err, b.Set(k, a.value, nil))
+		k := store.AppendUint64(a.Prefix, order)
+		err = errors.Join(err, b.Set(k, a.Value, nil))
 		keys = append(keys, string(k))
 	}
 	reserved = s.reserved

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/gustcloud/gust/internal/store"
+	"github.com/gustcloud/gust/internal/store/engine"
 )
 
 // scan walks rng in the snapshot, merged with what t wrote if t is not nil. It returns whether it came to the end of
@@ -35,7 +36,7 @@ func (r *run) scan(rng store.Range, o store.ScanOptions, t *tx, yield func(store
 	}
 	m := merge{it: it, o: o}
 	if t != nil {
-		m.w, m.own = &t.writes, t.writes.keysIn(rng)
+		m.w, m.own = &t.writes, t.writes.KeysIn(rng)
 	}
 	exhausted, err = r.walk(&m, yield)
 	if cerr := it.Close(); err == nil && cerr != nil {
@@ -83,8 +84,8 @@ func (r *run) walk(m *merge, yield func(store.Item, error) bool) (exhausted bool
 type merge struct {
 	it  *pebble.Iterator
 	o   store.ScanOptions
-	w   *writes  // nil: none
-	own []string // keys written in the range, ascending; consumed from the front, or from the back if Reverse
+	w   *engine.Writes // nil: none
+	own []string       // keys written in the range, ascending; consumed from the front, or from the back if Reverse
 
 	current bool // it stands on an item that was yielded: step first
 }
@@ -122,13 +123,13 @@ func (m *merge) next() (key, value []byte, ok bool, err error) {
 		}
 		if haveOwn && (!valid || m.before(own, m.it.Key())) {
 			m.dropOwn()
-			if v, known := m.w.get([]byte(own)); known && v != nil {
+			if v, known := m.w.Get([]byte(own)); known && v != nil {
 				return []byte(own), m.ownValue(v), true, nil
 			}
 			continue
 		}
 		if m.w != nil {
-			if _, known := m.w.get(m.it.Key()); known { // overwritten: it comes from own; or deleted
+			if _, known := m.w.Get(m.it.Key()); known { // overwritten: it comes from own; or deleted
 				m.step()
 				continue
 			}

@@ -20,11 +20,13 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/store"
+	"github.com/gustcloud/gust/internal/store/engine"
 )
 
 // maxConflicts is how often a function runs beside others before it gets the commit lock for itself.
@@ -36,8 +38,8 @@ type Store struct {
 	lock   *pebble.Lock
 	dir    string
 	clock  clock.Clock
-	now    serviceTime
-	hub    hub
+	now    engine.Time
+	hub    engine.Hub
 	noSync bool // tests only: acknowledges before the fsync
 
 	life     sync.Mutex // guards the next two
@@ -115,7 +117,10 @@ func (s *Store) View(ctx context.Context, fn func(store.Reader) error) error {
 }
 
 // Watch implements store.Store.
-func (s *Store) Watch(topic []byte) (hint <-chan struct{}, stop func()) { return s.hub.watch(topic) }
+func (s *Store) Watch(topic []byte) (hint <-chan struct{}, stop func()) { return s.hub.Watch(topic) }
+
+// Now implements store.Store: the wall clock, never going backwards.
+func (s *Store) Now() time.Time { return s.now.At(s.clock.Now()) }
 
 // Err is nil while the store works. After a write to the disk failed it stays not nil: what reached the disk is then
 // unknown until the store is opened again.

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/gustcloud/gust/internal/store"
+	"github.com/gustcloud/gust/internal/store/engine"
 )
 
 // run is one run of a transaction's function: its snapshot, its time limit and its first error. The snapshot is taken
@@ -174,7 +175,7 @@ func getMany(keys [][]byte, get func([]byte) ([]byte, error)) ([][]byte, error) 
 type tx struct {
 	*run
 	exclusive bool // holds the commit lock: reads need no tracking
-	writes    writes
+	writes    engine.Writes
 	keys      map[string]struct{} // read
 	ranges    []store.Range       // read
 	topics    []string
@@ -189,7 +190,7 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 	if err := store.CheckKey(key); err != nil {
 		return nil, t.fail(err)
 	}
-	if v, known := t.writes.get(key); known {
+	if v, known := t.writes.Get(key); known {
 		if v == nil {
 			return nil, nil
 		}
@@ -246,7 +247,7 @@ func (t *tx) Snapshot() store.Reader {
 // Set implements store.Tx.
 func (t *tx) Set(key, value []byte) {
 	if t.writable(store.CheckKey(key), store.CheckValue(value)) {
-		t.writes.put(key, write{value: value})
+		t.writes.Put(key, engine.Write{Value: value})
 		t.checkSize()
 	}
 }
@@ -254,7 +255,7 @@ func (t *tx) Set(key, value []byte) {
 // Delete implements store.Tx.
 func (t *tx) Delete(key []byte) {
 	if t.writable(store.CheckKey(key)) {
-		t.writes.put(key, write{deleted: true})
+		t.writes.Put(key, engine.Write{Deleted: true})
 		t.checkSize()
 	}
 }
@@ -263,7 +264,7 @@ func (t *tx) Delete(key []byte) {
 func (t *tx) DeleteRange(r store.Range) {
 	if t.writable(store.CheckRange(r)) {
 		if r = store.Clip(r); !r.Empty() {
-			t.writes.deleteRange(r)
+			t.writes.DeleteRange(r)
 			t.checkSize()
 		}
 	}
@@ -276,7 +277,7 @@ func (t *tx) Append(prefix, value []byte) {
 		key = nil // refused
 	}
 	if t.writable(store.CheckKey(key), store.CheckValue(value)) {
-		t.writes.append(prefix, value)
+		t.writes.Append(prefix, value)
 		t.checkSize()
 	}
 }
@@ -310,7 +311,7 @@ func (t *tx) writable(errs ...error) bool {
 }
 
 func (t *tx) checkSize() {
-	if err := store.CheckSize(t.writes.size); err != nil {
+	if err := store.CheckSize(t.writes.Size); err != nil {
 		_ = t.fail(err)
 	}
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package pebble
+package engine
 
 import "sync"
 
-// hub carries hints from commits to watchers of this process.
-type hub struct {
+// Hub carries hints from commits to watchers of this process. The zero value is ready.
+type Hub struct {
 	mu       sync.Mutex
 	watchers map[string]map[chan struct{}]struct{} // by topic
 }
 
-func (h *hub) watch(topic []byte) (hint <-chan struct{}, stop func()) {
+// Watch is store.Store's.
+func (h *Hub) Watch(topic []byte) (hint <-chan struct{}, stop func()) {
 	c, name := make(chan struct{}, 1), string(topic)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -31,8 +32,8 @@ func (h *hub) watch(topic []byte) (hint <-chan struct{}, stop func()) {
 	}
 }
 
-// notify never blocks: a watcher that has an unread hint needs no second one.
-func (h *hub) notify(topics []string) {
+// Notify never blocks: a watcher that has an unread hint needs no second one.
+func (h *Hub) Notify(topics []string) {
 	if len(topics) == 0 {
 		return
 	}
