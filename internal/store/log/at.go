@@ -62,7 +62,7 @@ func (l Log) first(r store.Reader, from uint64) (rec Record, found bool, err err
 		if len(it.Value) < firstHead {
 			return Record{}, false, damaged(it.Key)
 		}
-		ms := int64(binary.BigEndian.Uint64(it.Value[partHead:])) //nolint:gosec // what Append wrote
+		ms := int64(binary.BigEndian.Uint64(it.Value[partHead:]))
 		return Record{Sequence: sequence, Time: time.UnixMilli(ms).UTC()}, true, nil
 	}
 	return Record{}, false, nil

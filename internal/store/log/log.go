@@ -60,7 +60,7 @@ func (l Log) Append(tx store.Tx, now time.Time, data []byte) error {
 		value := make([]byte, 0, firstHead+len(part))
 		value = append(value, byte(i), byte(parts-1-i))
 		if i == 0 {
-			value = binary.BigEndian.AppendUint64(value, uint64(now.UnixMilli())) //nolint:gosec // after 1970
+			value = binary.BigEndian.AppendUint64(value, uint64(now.UnixMilli()))
 		}
 		tx.Append(l.prefix, append(value, part...)) // parts stay together: the orders of one transaction's appends do
 	}
@@ -125,7 +125,7 @@ func (l Log) join(rec *Record, it store.Item) (whole bool, err error) {
 		if len(data) < 8 {
 			return false, damaged(it.Key)
 		}
-		ms := int64(binary.BigEndian.Uint64(data)) //nolint:gosec // what Append wrote
+		ms := int64(binary.BigEndian.Uint64(data))
 		*rec = Record{Sequence: sequence, Time: time.UnixMilli(ms).UTC(), Data: append([]byte{}, data[8:]...)}
 	case rec.Data == nil:
 		return false, nil
