@@ -110,8 +110,12 @@ func (a restOutput) sendRaw(w http.ResponseWriter, op *Operation, f *fieldPlan) 
 }
 
 // sendBody answers with a body of contentType where neither the table nor a header member names another. An empty body has
-// none.
+// none. The answer to HEAD has the length that a header member gives (S3's HeadObject), if any.
 func sendBody(w http.ResponseWriter, op *Operation, status int, contentType string, body []byte) {
+	if op.Method == http.MethodHead {
+		w.WriteHeader(status)
+		return
+	}
 	if op.OutputMediaType != "" {
 		contentType = op.OutputMediaType
 	}

@@ -17,7 +17,7 @@ func (restXML) ID() ProtocolID { return ProtocolRESTXML }
 func (a restXML) Decode(op *Operation, r Request) (any, error) {
 	in, err := a.schema.bind(op, r)
 	if err != nil {
-		return nil, err
+		return nil, a.own(err, "InvalidArgument", "")
 	}
 	var d xmlDecoder
 	switch f := in.typ.payload; {
@@ -80,17 +80,20 @@ func (restXML) payload(d *xmlDecoder, f *fieldPlan, in *restInput, body []byte) 
 	return true, d.end()
 }
 
-// malformed gives S3's own code and message to a body that does not parse.
-// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (MalformedXML); the spelling of the message
-// is that of recorded answers, with a hyphen and without full stop.
 func (a restXML) malformed(err error) error {
+	return a.own(err, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+}
+
+// own gives S3's own code to a request that does not parse, and S3's message where it is given.
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (InvalidArgument, MalformedXML); the spelling
+// of MalformedXML's message, with a hyphen and without full stop, is general knowledge (unverified).
+func (a restXML) own(err error, code, message string) error {
 	var f *FrameworkError
 	if !a.schema.BareErrors || !errors.As(err, &f) || f.Code != "SerializationException" {
 		return err
 	}
 	return &FrameworkError{
-		Code: "MalformedXML", Status: http.StatusBadRequest, Sender: true, Cause: err,
-		Message: "The XML you provided was not well-formed or did not validate against our published schema",
+		Code: code, Message: cmp.Or(message, f.Message), Status: http.StatusBadRequest, Sender: true, Cause: err,
 	}
 }
 

@@ -304,6 +304,23 @@ func TestRESTXMLAnswers(t *testing.T) {
 	}
 }
 
+func TestRESTXMLAnswersHEAD(t *testing.T) {
+	w := encodeParcels(t, &parcels3, "HeadParcel", &parcelBody{Length: new(int64(5 << 30))})
+	if w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("Content-Length") != "5368709120" {
+		t.Errorf("got %d %q %v", w.Code, w.Body, w.Header())
+	}
+}
+
+func TestRESTXMLRefusesWhatHTTPBindsWrongly(t *testing.T) {
+	for s, code := range map[*Schema]string{&parcels: "SerializationException", &parcels3: "InvalidArgument"} {
+		_, err := s.Protocol(ProtocolRESTXML).Decode(parcelOperation(s, "PutStream"), restRequest(t, "/", "", []string{"%zz"}))
+		var f *FrameworkError
+		if !errors.As(err, &f) || f.Code != code || f.Status != 400 {
+			t.Errorf("%s: got %v", s.ID, err)
+		}
+	}
+}
+
 func TestRESTXMLErrors(t *testing.T) {
 	const declaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 	wrapped := func(inner string) string {

@@ -89,6 +89,7 @@ const (
 	pPayload
 	pStreamIn
 	pStreamOut
+	pHead
 	pPlace
 	pLost
 	pEmpty
@@ -160,6 +161,9 @@ var parcelTypes = []Type{
 		},
 		{Name: "Length", Wire: "Content-Length", Off: unsafe.Offsetof(parcelBody{}.Length), Type: pLong, Flags: Pointer, Loc: InHeader},
 	}},
+	pHead: {Name: "HeadParcelOutput", Kind: KindStruct, Go: StructOf[parcelBody]{}, Fields: []Field{
+		{Name: "Length", Wire: "Content-Length", Off: unsafe.Offsetof(parcelBody{}.Length), Type: pLong, Flags: Pointer, Loc: InHeader},
+	}},
 	pPlace: {Name: "GetPlaceOutput", Kind: KindStruct, Go: StructOf[parcelPlace]{}, Fields: []Field{
 		{Name: "Place", Off: unsafe.Offsetof(parcelPlace{}.Place), Type: pString, Flags: Pointer},
 	}},
@@ -178,6 +182,7 @@ var parcelOperations = []Operation{
 	{Name: "SendParcel", Method: "POST", URI: "/parcels", Input: pParcel, Output: pParcel, InputName: "SendParcelRequest"},
 	{Name: "PutParcel", Method: "PUT", URI: "/{Bucket}", Input: pPayload, Output: pPayload},
 	{Name: "PutStream", Method: "PUT", URI: "/{Bucket}/s", Input: pStreamIn, Output: pStreamOut},
+	{Name: "HeadParcel", Method: "HEAD", URI: "/{Bucket}/s", Input: pStreamIn, Output: pHead},
 	{Name: "GetPlace", Method: "GET", URI: "/{Bucket}?place", Input: pEmpty, Output: pPlace, UnwrappedOutput: true},
 	{Name: "DropParcel", Method: "DELETE", URI: "/{Bucket}", Input: pEmpty, Output: pEmpty, NoOutput: true, Status: 204},
 	{Name: "TouchParcel", Method: "POST", URI: "/{Bucket}/t", Input: pEmpty, Output: pEmpty},
