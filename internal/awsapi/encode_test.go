@@ -141,11 +141,12 @@ func TestEveryInputIsValidated(t *testing.T) {
 				for i := range labels {
 					labels[i] = "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Aname"
 				}
-				var body []byte
-				if id != wire.ProtocolQuery {
-					body = []byte(`{}`)
-				}
 				r := httptest.NewRequestWithContext(t.Context(), op.Method, "/", nil)
+				var body []byte
+				if id != wire.ProtocolQuery && op.Method != "GET" && op.Method != "DELETE" {
+					body = []byte(`{}`)
+					r.Header.Set("Content-Type", "application/json")
+				}
 				in, err := p.Decode(op, wire.Request{HTTP: r, Body: body, Labels: labels})
 				var invalid *wire.ValidationError
 				switch {

@@ -214,9 +214,9 @@ func (d *cborDecoder) list(t *typePlan, v unsafe.Pointer, h head) error {
 		d.pushIndex(int(n) + 1)
 		switch {
 		case !d.null():
-			err = d.value(t.elem, t.sl.extend(v), msgElementType)
+			err = d.value(t.elem, t.room(t.sl.extend(v)), msgElementType)
 		case t.Sparse:
-			t.sl.extend(v) // Go's zero value stands for null
+			t.sl.extend(v)
 		default:
 			d.miss()
 			t.sl.extend(v)
@@ -256,7 +256,7 @@ func (d *cborDecoder) mapping(t *typePlan, v unsafe.Pointer, h head) error {
 		switch {
 		case !d.null():
 			d.pushKey(key)
-			err = d.value(t.elem, room, msgElementType)
+			err = d.value(t.elem, t.room(room), msgElementType)
 			d.pop()
 			if err != nil {
 				return err

@@ -34,7 +34,7 @@ func (e *cborEncoder) members(t *typePlan, p unsafe.Pointer, bodyOnly bool) {
 		if bodyOnly && f.Loc != InBody || f.typ.Kind == KindDocument { // the protocol has no documents
 			continue
 		}
-		if v, ok := f.member(p, inError); ok {
+		if v, ok := f.shown(p, inError); ok {
 			e.text(f.wire)
 			e.value(f.typ, v)
 		}
@@ -87,8 +87,16 @@ func (e *cborEncoder) list(t *typePlan, v unsafe.Pointer) {
 	n := t.sl.length(v)
 	e.head(cborList, uint64(n))
 	for i := range n {
-		e.value(t.elem, t.sl.at(v, i))
+		e.element(t, t.sl.at(v, i))
 	}
+}
+
+func (e *cborEncoder) element(t *typePlan, slot unsafe.Pointer) {
+	if v, ok := t.held(slot); ok {
+		e.value(t.elem, v)
+		return
+	}
+	e.buf = append(e.buf, cborSimple<<5|cborNull)
 }
 
 // mapping writes keys in sorted order, so equal answers are equal bytes.
@@ -99,7 +107,7 @@ func (e *cborEncoder) mapping(t *typePlan, v unsafe.Pointer) {
 	for _, key := range keys {
 		e.text(key)
 		t.mp.load(v, key, room)
-		e.value(t.elem, room)
+		e.element(t, room)
 	}
 }
 

@@ -42,7 +42,7 @@ func (d *cborDecoder) numeric(t *typePlan, v unsafe.Pointer) error {
 	if !n.isInt && n.float == math.Trunc(n.float) && math.Abs(n.float) <= exact { // 3.0, as in JSON
 		n.whole, n.isInt = int64(n.float), true
 	}
-	if !n.isInt || t.Kind == KindInt32 && (n.whole < math.MinInt32 || n.whole > math.MaxInt32) {
+	if !n.isInt || !t.holds(n.whole) {
 		return serialization("%s cannot be converted to %s", numberToken(n.isInt), javaName(t)) // unverified
 	}
 	setInteger(t, v, n.whole)

@@ -35,12 +35,20 @@ var scalarTypes = map[Kind]reflect.Type{
 	KindList: reflect.TypeFor[[]unsafe.Pointer](), KindMap: reflect.TypeFor[map[string]unsafe.Pointer](),
 }
 
-// value is the type of a value of shape r where it stands for itself: the root, an element of a list or map.
+// value is the type of a value of shape r where it stands for itself.
 func (c *carrier) value(r Ref) reflect.Type {
 	if t, ok := scalarTypes[c.types[r].Kind]; ok {
 		return t
 	}
 	return c.structs[r]
+}
+
+// place is the type of an element of the list or map holder.
+func (c *carrier) place(holder, elem Ref) reflect.Type {
+	if c.types[holder].Sparse {
+		return reflect.TypeFor[unsafe.Pointer]()
+	}
+	return c.value(elem)
 }
 
 // member is the type of a structure's member of kind k.
@@ -66,13 +74,10 @@ const carrierSize = 64
 type (
 	carrierStruct struct{ t reflect.Type }
 	carrierList   struct {
-		c    *carrier
-		elem Ref
+		c          *carrier
+		self, elem Ref
 	}
-	carrierMap struct {
-		c    *carrier
-		elem Ref
-	}
+	carrierMap carrierList
 )
 
 var (
@@ -114,7 +119,7 @@ func (carrierList) empty(p unsafe.Pointer) { *(*[]unsafe.Pointer)(p) = []unsafe.
 func (carrierList) at(p unsafe.Pointer, i int) unsafe.Pointer { return (*(*[]unsafe.Pointer)(p))[i] }
 
 func (l carrierList) extend(p unsafe.Pointer) unsafe.Pointer {
-	e := copied(l.c.value(l.elem), nil)
+	e := copied(l.c.place(l.self, l.elem), nil)
 	*(*[]unsafe.Pointer)(p) = append(*(*[]unsafe.Pointer)(p), e)
 	return e
 }
@@ -135,10 +140,10 @@ func (carrierMap) keys(p unsafe.Pointer) []string {
 	return slices.Sorted(maps.Keys(*(*map[string]unsafe.Pointer)(p)))
 }
 
-func (m carrierMap) scratch() unsafe.Pointer { return copied(m.c.value(m.elem), nil) }
+func (m carrierMap) scratch() unsafe.Pointer { return copied(m.c.place(m.self, m.elem), nil) }
 
 func (m carrierMap) load(p unsafe.Pointer, key string, v unsafe.Pointer) {
-	t := m.c.value(m.elem)
+	t := m.c.place(m.self, m.elem)
 	reflect.NewAt(t, v).Elem().SetZero()
 	if e := (*(*map[string]unsafe.Pointer)(p))[key]; e != nil {
 		reflect.NewAt(t, v).Elem().Set(reflect.NewAt(t, e).Elem())
@@ -146,7 +151,7 @@ func (m carrierMap) load(p unsafe.Pointer, key string, v unsafe.Pointer) {
 }
 
 func (m carrierMap) store(p unsafe.Pointer, key string, v unsafe.Pointer) {
-	t := m.c.value(m.elem)
+	t := m.c.place(m.self, m.elem)
 	(*(*map[string]unsafe.Pointer)(p))[key] = copied(t, v)
 	reflect.NewAt(t, v).Elem().SetZero()
 }

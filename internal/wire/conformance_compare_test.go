@@ -196,6 +196,7 @@ func canonicalXML(t *testing.T, text string) string {
 				e.text = at.UTC().Format(time.RFC3339Nano)
 			}
 			parent := &stack[len(stack)-1]
+			parent.parent = true
 			parent.children = append(parent.children, fmt.Sprintf("<%s%v>%q%v", e.name, e.attrs, e.text, e.children))
 		case xml.CharData:
 			stack[len(stack)-1].text += string(x)
@@ -229,7 +230,7 @@ func tree(t *testing.T, typ *typePlan, p unsafe.Pointer) any {
 	case KindList:
 		l := []any{}
 		for i := range typ.sl.length(p) {
-			l = append(l, tree(t, typ.elem, typ.sl.at(p, i)))
+			l = append(l, elementTree(t, typ, typ.sl.at(p, i)))
 		}
 		return l
 	case KindMap:
@@ -237,7 +238,7 @@ func tree(t *testing.T, typ *typePlan, p unsafe.Pointer) any {
 		for _, k := range typ.mp.keys(p) {
 			v := typ.mp.scratch()
 			typ.mp.load(p, k, v)
-			m[k] = tree(t, typ.elem, v)
+			m[k] = elementTree(t, typ, v)
 		}
 		return m
 	case KindString:
@@ -265,12 +266,27 @@ func tree(t *testing.T, typ *typePlan, p unsafe.Pointer) any {
 	}
 }
 
+func elementTree(t *testing.T, typ *typePlan, slot unsafe.Pointer) any {
+	t.Helper()
+	if v, ok := typ.held(slot); ok {
+		return tree(t, typ.elem, v)
+	}
+	return nil
+}
+
 // normal turns a suite's parameters into the form of tree.
 func normal(t *testing.T, typ *typePlan, v any) any {
 	t.Helper()
 	p := typ.st.alloc()
 	fill(t, typ, p, v)
 	return tree(t, typ, p)
+}
+
+func fillElement(t *testing.T, typ *typePlan, slot unsafe.Pointer, v any) {
+	t.Helper()
+	if v != nil || !typ.Sparse {
+		fill(t, typ.elem, typ.room(slot), v)
+	}
 }
 
 // fill is the reverse of tree; null leaves the zero value.
@@ -302,7 +318,7 @@ func fill(t *testing.T, typ *typePlan, p unsafe.Pointer, v any) {
 	case KindList:
 		typ.sl.empty(p)
 		for _, e := range v.([]any) {
-			fill(t, typ.elem, typ.sl.extend(p), e)
+			fillElement(t, typ, typ.sl.extend(p), e)
 		}
 	case KindMap:
 		typ.mp.empty(p)
@@ -311,7 +327,7 @@ func fill(t *testing.T, typ *typePlan, p unsafe.Pointer, v any) {
 				continue
 			}
 			room := typ.mp.scratch()
-			fill(t, typ.elem, room, e)
+			fillElement(t, typ, room, e)
 			typ.mp.store(p, k, room)
 		}
 	case KindBlob:

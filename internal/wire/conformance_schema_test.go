@@ -27,6 +27,7 @@ type c2jRef struct {
 	TimestampFormat  string
 	XMLNamespace     *c2jNamespace
 	ResultWrapper    string
+	Default          json.RawMessage
 }
 
 type c2jNamespace struct{ URI, Prefix string }
@@ -59,6 +60,8 @@ type c2jShape struct {
 	XMLNamespace    *c2jNamespace
 	Enum            []string
 	Min, Max        json.Number
+	Bits            uint8 // of integers shorter than 32 bits
+	UniqueItems     bool
 	Pattern         string
 	Exception       bool
 	Fault           bool
@@ -124,7 +127,7 @@ func (b *suiteBuilder) ref(name string) (Ref, error) {
 	b.refs[name] = r
 	t := Type{
 		Name: name, Kind: kind, Flattened: s.Flattened, Time: timeFormats[s.TimestampFormat], Wire: s.LocationName,
-		Namespace: s.XMLNamespace.namespace(), Sparse: s.Sparse, Rules: s.rules(), Error: b.errorInfo(name, &s),
+		Namespace: s.XMLNamespace.namespace(), Sparse: s.Sparse, Rules: s.rules(), Bits: s.Bits, Error: b.errorInfo(name, &s),
 	}
 	switch kind {
 	case KindStruct, KindUnion, KindEvents:
@@ -132,7 +135,7 @@ func (b *suiteBuilder) ref(name string) (Ref, error) {
 	case KindList:
 		t.ElemName, t.ElemNamespace = s.Member.LocationName, s.Member.XMLNamespace.namespace()
 		t.Elem, err = b.ref(s.Member.Shape)
-		t.Go = carrierList{&b.carrier, t.Elem}
+		t.Go = carrierList{&b.carrier, r, t.Elem}
 	case KindMap:
 		t.KeyName, t.ElemName = s.Key.LocationName, s.Value.LocationName
 		t.KeyNamespace, t.ElemNamespace = s.Key.XMLNamespace.namespace(), s.Value.XMLNamespace.namespace()
@@ -140,7 +143,7 @@ func (b *suiteBuilder) ref(name string) (Ref, error) {
 			return 0, err
 		}
 		t.Elem, err = b.ref(s.Value.Shape)
-		t.Go = carrierMap{&b.carrier, t.Elem}
+		t.Go = carrierMap{&b.carrier, r, t.Elem}
 	default:
 	}
 	b.types[r] = t
@@ -184,10 +187,10 @@ func (n *c2jNamespace) namespace() *XMLNamespace {
 }
 
 func (s *c2jShape) rules() *Constraints {
-	if s.Min == "" && s.Max == "" && s.Pattern == "" && len(s.Enum) == 0 {
+	if s.Min == "" && s.Max == "" && s.Pattern == "" && len(s.Enum) == 0 && !s.UniqueItems {
 		return nil
 	}
-	return &Constraints{Min: s.Min.String(), Max: s.Max.String(), Pattern: s.Pattern, Enum: s.Enum}
+	return &Constraints{Min: s.Min.String(), Max: s.Max.String(), Pattern: s.Pattern, Enum: s.Enum, Unique: s.UniqueItems}
 }
 
 // errorInfo returns nil for shapes that are no errors. In a query-compatible service "error" holds what query clients see
@@ -222,7 +225,7 @@ func (b *suiteBuilder) structure(t *Type, r Ref, s c2jShape) error {
 		kind := b.types[ref].Kind
 		f := Field{
 			Name: m.name, Wire: m.LocationName, QueryName: m.QueryName, Type: ref, Loc: c2jLocations[m.Location],
-			Time: timeFormats[m.TimestampFormat], Namespace: m.XMLNamespace.namespace(),
+			Time: timeFormats[m.TimestampFormat], Namespace: m.XMLNamespace.namespace(), Default: string(m.Default),
 		}
 		for flag, on := range map[FieldFlags]bool{
 			Required: slices.Contains(s.Required, m.name), Flattened: m.Flattened, XMLAttribute: m.XMLAttribute, JSONValue: m.JSONValue,
@@ -248,4 +251,16 @@ func (b *suiteBuilder) structure(t *Type, r Ref, s c2jShape) error {
 	}
 	b.structs[r], t.Go = gt, carrierStruct{gt}
 	return nil
+}
+
+// payloadType is the media type of the member that is the body of shape name; "" for none. For services apigen takes it
+// from the overlay: botocore's models have no media types.
+func (b *suiteBuilder) payloadType(name string) string {
+	s := b.shapes[name]
+	for _, m := range s.Members {
+		if m.name == s.Payload {
+			return b.shapes[m.Shape].MediaType
+		}
+	}
+	return ""
 }

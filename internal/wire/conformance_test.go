@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -85,7 +86,7 @@ type account struct {
 	compared, passed int      // cases with something to compare
 	clientOnly       int      // by the suites' own marks: not run
 	nothing          int      // run, but the suite says nothing that could differ
-	disputed         []string // run against what disputes says instead
+	disputed         []string // see disputes
 }
 
 func (a *account) String() string {
@@ -95,8 +96,6 @@ func (a *account) String() string {
 
 func TestConformance(t *testing.T) {
 	marks := appliesTo(t)
-	var pending map[string]string
-	readJSON(t, "testdata/conformance/skip.json", &pending)
 	var all account
 	seen := map[string]bool{}
 	for _, direction := range []string{"input", "output"} {
@@ -111,7 +110,7 @@ func TestConformance(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				for _, s := range suites {
 					for _, c := range s.Cases {
-						if key := name[:strings.IndexByte(name, '-')] + s.Metadata.Protocol + c.ID; seen[key] {
+						if key := direction + "/" + c.ID; seen[key] {
 							t.Errorf("%s stands twice", c.ID)
 						} else {
 							seen[key] = true
@@ -120,19 +119,22 @@ func TestConformance(t *testing.T) {
 							all.clientOnly++
 							continue
 						}
-						if pending[c.ID] != "" {
-							t.Log("conformance: pending: " + c.ID)
-							continue
-						}
 						all.run(t, s, c, direction == "output")
 					}
 				}
 			})
 		}
 	}
+	for direction, ids := range marks {
+		for id := range ids {
+			if !seen[direction+"/"+id] {
+				t.Errorf("%s is in no %s suite", id, direction)
+			}
+		}
+	}
 	t.Log(all.String())
 	for _, d := range all.disputed {
-		t.Log("conformance: decided against the suite: " + d)
+		t.Log("conformance: beside these, decided against the suite: " + d)
 	}
 	for id := range disputes {
 		if !slices.ContainsFunc(all.disputed, func(d string) bool { return strings.HasPrefix(d, id+":") }) {
@@ -141,14 +143,41 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// disputes are the cases whose demand contradicts what AWS's services, or the other upstream, do: id to evidence. They are
-// run, must fail as the suite has them, and are counted apart.
-var disputes = map[string]string{}
+// disputes are the answers that no server can meet, by id. They are counted apart.
+var disputes = map[string]dispute{
+	"AwsJson11IntEnums": {
+		header: "X-Amz-Target",
+		reason: "its answer has X-Amz-Target, a header of requests: no other case and no service has it in an answer",
+	},
+	"RestJsonIgnoreQueryParamsInResponseNoPayload": {
+		reason: "botocore's own variant for clients: RestJsonIgnoreQueryParamsInResponse demands {} for the same output",
+	},
+	"RestJsonDeserializesDenseSetMapAndSkipsNull": {
+		reason: "its answer has a null that its output does not have; Smithy has dropped the case",
+	},
+	"RpcV2CborDeserializesDenseSetMapAndSkipsNull": {
+		reason: "its answer has a null that its output does not have; Smithy has dropped the case",
+	},
+	"RpcV2CborPayloadWithUnsetUnion": {
+		reason: "botocore's own: its answer is no CBOR document and has no protocol header",
+	},
+}
+
+// dispute is a case's demand that contradicts the other upstream or what AWS's services do.
+type dispute struct {
+	reason string
+	header string // all but this header of the answer is compared; "" when nothing can be
+}
 
 func (a *account) run(t *testing.T, s suite, c suiteCase, output bool) {
 	t.Helper()
-	if reason := disputes[c.ID]; reason != "" {
-		a.disputed = append(a.disputed, c.ID+": "+reason)
+	if d, ok := disputes[c.ID]; ok && output {
+		a.disputed = append(a.disputed, c.ID+": "+d.reason)
+		if d.header != "" {
+			c.Response.Headers = maps.Clone(c.Response.Headers)
+			delete(c.Response.Headers, d.header)
+			t.Run(c.ID, func(t *testing.T) { runCase(t, s, c, output) })
+		}
 		return
 	}
 	passed := t.Run(c.ID, func(t *testing.T) { runCase(t, s, c, output) })
@@ -206,18 +235,14 @@ func caseSchema(s suite, c suiteCase, output bool) (*Schema, error) {
 		if op.Input, err = b.ref(in.Shape); err != nil {
 			return nil, err
 		}
+		op.InputMediaType = b.payloadType(in.Shape)
 	}
 	if out := c.Given.Output; out != nil {
 		op.ResultWrapper = out.ResultWrapper
-		shape := s.Shapes[out.Shape]
-		for _, m := range shape.Members {
-			if m.name == shape.Payload { // apigen takes it from the overlay: botocore's models have no media types
-				op.OutputMediaType = s.Shapes[m.Shape].MediaType
-			}
-		}
 		if op.Output, err = b.ref(out.Shape); err != nil {
 			return nil, err
 		}
+		op.OutputMediaType = b.payloadType(out.Shape)
 	}
 	for _, e := range c.Given.Errors {
 		ref, err := b.ref(e.Shape)
@@ -241,21 +266,55 @@ func runInput(t *testing.T, schema *Schema, c suiteCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if h := request.HTTP.Header; c.omitsContentType(schema) {
+		h.Set("Content-Type", "application/json")
+	}
 	in, err := schema.Protocol(schema.Protocols[0]).Decode(op, request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	typ := schema.prepared().types[op.Input]
 	p, _ := typ.st.unbox(in)
-	got, want := tree(t, typ, p), normal(t, typ, c.Params)
-	if id := schema.Protocols[0]; id == ProtocolQuery || id == ProtocolEC2 {
+	want, ok := normal(t, typ, c.Params).(map[string]any)
+	if !ok {
+		t.Fatal("the parameters are no structure")
+	}
+	switch id := schema.Protocols[0]; id {
+	case ProtocolQuery, ProtocolEC2:
 		dropUnsaid(want, string(request.Body))
-	}
-	if id := schema.Protocols[0]; id == ProtocolRESTXML {
+	case ProtocolRESTXML:
 		completeQueryMap(typ, want, request.HTTP.URL)
+	default:
 	}
-	sameTree(t, got, want)
+	for i := range typ.fields {
+		if f := &typ.fields[i]; f.Loc == InQuery && isEmptyCollection(want[f.Name]) && !c.mentions(f.wire) { // a query string cannot say it
+			delete(want, f.Name)
+		}
+	}
+	sameTree(t, tree(t, typ, p), want)
 }
+
+// omitsContentType tells that the case's request lacks what any client sends with a REST-JSON document: the suite states only
+// the headers that it is about.
+func (c *suiteCase) omitsContentType(schema *Schema) bool {
+	in := schema.prepared().types[schema.Operations[0].Input]
+	_, has := c.Serialized.Headers["Content-Type"]
+	return schema.Protocols[0] == ProtocolRESTJSON && !has && in.payload == nil &&
+		(c.Serialized.Body != nil && *c.Serialized.Body != "" || c.Given.RequestCompression != nil)
+}
+
+func isEmptyCollection(v any) bool {
+	switch x := v.(type) {
+	case []any:
+		return len(x) == 0
+	case map[string]any:
+		return len(x) == 0
+	}
+	return false
+}
+
+// mentions tells whether the request's URI has the name of a member.
+func (c *suiteCase) mentions(name string) bool { return strings.Contains(c.Serialized.URI, name) }
 
 // suiteRequest builds the case's request as the front door hands it to a codec.
 func suiteRequest(t *testing.T, schema *Schema, c suiteCase) (Request, error) {

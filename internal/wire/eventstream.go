@@ -46,7 +46,7 @@ type eventFormat interface {
 	appendDocument(b []byte, t *typePlan, p unsafe.Pointer, inError bool) []byte
 	// readDocument is the reverse; nothing at all is an empty structure. It returns the paths of absent members, as
 	// trail.missing holds them.
-	readDocument(s *Schema, t *typePlan, p unsafe.Pointer, data []byte) (missing []string, err error)
+	readDocument(s *Schema, t *typePlan, p unsafe.Pointer, data []byte) (missing [][]segment, err error)
 }
 
 // eventWriter answers one call with a stream.

@@ -37,7 +37,7 @@ func (jsonEvents) appendDocument(b []byte, t *typePlan, p unsafe.Pointer, inErro
 	return e.buf
 }
 
-func (jsonEvents) readDocument(s *Schema, t *typePlan, p unsafe.Pointer, data []byte) (missing []string, err error) {
+func (jsonEvents) readDocument(s *Schema, t *typePlan, p unsafe.Pointer, data []byte) (missing [][]segment, err error) {
 	var d jsonDecoder
 	if err := d.start(s, data); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (f cborEvents) appendDocument(b []byte, t *typePlan, p unsafe.Pointer, inEr
 	return e.buf
 }
 
-func (f cborEvents) readDocument(_ *Schema, t *typePlan, p unsafe.Pointer, data []byte) (missing []string, err error) {
+func (f cborEvents) readDocument(_ *Schema, t *typePlan, p unsafe.Pointer, data []byte) (missing [][]segment, err error) {
 	d := cborDecoder{millis: f.millis}
 	d.start(data)
 	seen, err := d.document(t, p, true)
@@ -80,7 +80,7 @@ func (xmlEvents) appendDocument(b []byte, t *typePlan, p unsafe.Pointer, _ bool)
 	return e.buf
 }
 
-func (xmlEvents) readDocument(_ *Schema, t *typePlan, p unsafe.Pointer, data []byte) (missing []string, err error) {
+func (xmlEvents) readDocument(_ *Schema, t *typePlan, p unsafe.Pointer, data []byte) (missing [][]segment, err error) {
 	var d xmlDecoder
 	if err := d.start(data); err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ func (e *eventReader) event(m *eventstream.Message) (unsafe.Pointer, error) {
 }
 
 // structure fills the event at p from headers and payload.
-func (e *eventReader) structure(t *typePlan, p unsafe.Pointer, m *eventstream.Message) (missing []string, err error) {
+func (e *eventReader) structure(t *typePlan, p unsafe.Pointer, m *eventstream.Message) (missing [][]segment, err error) {
 	document := false
 	for i := range t.fields {
 		f := &t.fields[i]
@@ -140,10 +140,10 @@ func (e *eventReader) structure(t *typePlan, p unsafe.Pointer, m *eventstream.Me
 			if h, ok := m.Get(f.wire); ok {
 				err = f.setEventHeader(p, h)
 			} else if f.Flags&Required != 0 && f.track != 0 {
-				missing = append(missing, string(appendDecapitalized(nil, f.Name)))
+				missing = append(missing, []segment{{name: f.Name}})
 			}
 		case f.Flags&EventPayload != 0:
-			var more []string
+			var more [][]segment
 			more, err = e.payload(f, p, m.Payload)
 			missing = append(missing, more...)
 		}
@@ -159,7 +159,7 @@ func (e *eventReader) structure(t *typePlan, p unsafe.Pointer, m *eventstream.Me
 }
 
 // payload decodes the whole payload into the member f.
-func (e *eventReader) payload(f *fieldPlan, p unsafe.Pointer, data []byte) (missing []string, err error) {
+func (e *eventReader) payload(f *fieldPlan, p unsafe.Pointer, data []byte) (missing [][]segment, err error) {
 	v := unsafe.Add(p, f.Off)
 	switch f.typ.Kind {
 	case KindBlob:
@@ -172,7 +172,7 @@ func (e *eventReader) payload(f *fieldPlan, p unsafe.Pointer, data []byte) (miss
 		}
 		missing, err = e.format.readDocument(e.schema, f.typ, f.enter(p), data)
 		for i := range missing {
-			missing[i] = string(appendDecapitalized(nil, f.Name)) + "." + missing[i]
+			missing[i] = append([]segment{{name: f.Name}}, missing[i]...)
 		}
 	}
 	return missing, err

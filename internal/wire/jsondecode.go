@@ -21,6 +21,7 @@ type jsonDecoder struct {
 	allowance
 	schema *Schema
 	tree   bool // members have their model names, timestamps may be ISO 8601 text: see DecodeJSON
+	strict bool // REST-JSON takes less than AWS JSON: see the uses
 }
 
 // start readies d, a zero decoder, for data. It is no constructor so that decoders stay on the stack.
@@ -80,6 +81,9 @@ func (d *jsonDecoder) object(t *typePlan, p unsafe.Pointer, bodyOnly bool) (seen
 			i = t.named(name)
 		} else {
 			i = t.field(name, next)
+		}
+		if i < 0 && d.strict && name != "__type" {
+			set += 2 // makes a union invalid, even beside a known member
 		}
 		if i < 0 || bodyOnly && t.fields[i].Loc != InBody {
 			if err := d.skip(); err != nil {
@@ -187,9 +191,11 @@ func (d *jsonDecoder) list(t *typePlan, v unsafe.Pointer) error {
 		switch {
 		case err != nil:
 		case !null:
-			err = d.value(t.elem, t.sl.extend(v), t.elem.Time, msgElementType)
+			err = d.value(t.elem, t.room(t.sl.extend(v)), t.elem.Time, msgElementType)
 		case t.Sparse:
-			t.sl.extend(v) // Go's zero value stands for null
+			t.sl.extend(v)
+		case d.strict && !t.elem.rules.some:
+			err = errNull(t)
 		default:
 			d.miss()
 			t.sl.extend(v)
@@ -226,11 +232,13 @@ func (d *jsonDecoder) mapping(t *typePlan, v unsafe.Pointer) error {
 		if null {
 			if t.Sparse {
 				t.mp.store(v, key, room)
+			} else if d.strict {
+				return errNull(t)
 			}
 			continue
 		}
 		d.pushKey(key)
-		err = d.value(t.elem, room, t.elem.Time, msgElementType)
+		err = d.value(t.elem, t.room(room), t.elem.Time, msgElementType)
 		d.pop()
 		if err != nil {
 			return err
@@ -303,10 +311,7 @@ func (d *jsonDecoder) numeric(t *typePlan, v unsafe.Pointer, c byte) error {
 		return setFloat(t, v, f)
 	}
 	n, ok := parseInteger(text, whole)
-	if t.Kind == KindInt32 && (n < math.MinInt32 || n > math.MaxInt32) {
-		ok = false
-	}
-	if !ok {
+	if !ok || !t.holds(n) {
 		return serialization("%s cannot be converted to %s", numberToken(whole), javaName(t)) // unverified
 	}
 	setInteger(t, v, n)
@@ -381,7 +386,10 @@ func (d *jsonDecoder) time(t *typePlan, v unsafe.Pointer, tf TimeFormat, c byte)
 	if err != nil {
 		return err
 	}
-	if at, err = parseTime(text, tf); err != nil {
+	if at, err = parseTime(text, tf); err == nil && d.strict && tf == TimeISO8601 && !isDateTime(text) {
+		err = errTimestamp
+	}
+	if err != nil {
 		return serialization("%q is not a valid timestamp", text) // unverified
 	}
 	*(*time.Time)(v) = at

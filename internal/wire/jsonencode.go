@@ -36,7 +36,7 @@ func (e *jsonEncoder) members(t *typePlan, p unsafe.Pointer, bodyOnly, some bool
 		if bodyOnly && f.Loc != InBody {
 			continue
 		}
-		v, ok := f.member(p, inError)
+		v, ok := f.shown(p, inError)
 		if !ok {
 			continue
 		}
@@ -107,9 +107,17 @@ func (e *jsonEncoder) list(t *typePlan, v unsafe.Pointer) {
 		if i > 0 {
 			e.buf = append(e.buf, ',')
 		}
-		e.value(t.elem, t.sl.at(v, i), t.elem.Time)
+		e.element(t, t.sl.at(v, i))
 	}
 	e.buf = append(e.buf, ']')
+}
+
+func (e *jsonEncoder) element(t *typePlan, slot unsafe.Pointer) {
+	if v, ok := t.held(slot); ok {
+		e.value(t.elem, v, t.elem.Time)
+		return
+	}
+	e.buf = append(e.buf, "null"...)
 }
 
 // mapping writes keys in sorted order, so equal answers are equal bytes.
@@ -122,7 +130,7 @@ func (e *jsonEncoder) mapping(t *typePlan, v unsafe.Pointer) {
 		}
 		e.buf = append(appendJSONString(e.buf, key), ':')
 		t.mp.load(v, key, room)
-		e.value(t.elem, room, t.elem.Time)
+		e.element(t, room)
 	}
 	e.buf = append(e.buf, '}')
 }

@@ -56,6 +56,9 @@ func errUnion(t *typePlan) error {
 	return serialization("Union %s must have exactly one member set", t.Name) // unverified
 }
 
+// errNull is the answer to null in a list or map that holds none.
+func errNull(t *typePlan) error { return serialization("%s must not hold null", t.Name) } // unverified
+
 func numberToken(whole bool) string {
 	if whole {
 		return "NUMBER_VALUE"

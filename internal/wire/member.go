@@ -66,6 +66,43 @@ func (f *fieldPlan) enter(p unsafe.Pointer) unsafe.Pointer {
 	return target
 }
 
+// room returns where to decode an element of the list or map t: slot is its place, which holds a pointer if t is sparse.
+func (t *typePlan) room(slot unsafe.Pointer) unsafe.Pointer {
+	if !t.Sparse {
+		return slot
+	}
+	v := t.elem.alloc()
+	*(*unsafe.Pointer)(slot) = v
+	return v
+}
+
+// held returns the element of the list or map t whose place is slot; ok is false for null.
+func (t *typePlan) held(slot unsafe.Pointer) (v unsafe.Pointer, ok bool) {
+	if !t.Sparse {
+		return slot, true
+	}
+	v = *(*unsafe.Pointer)(slot)
+	return v, v != nil
+}
+
+// alloc returns a new zero value of t.
+func (t *typePlan) alloc() unsafe.Pointer {
+	switch t.Kind {
+	case KindStruct, KindUnion:
+		return t.st.alloc()
+	case KindList:
+		return t.sl.alloc()
+	case KindMap:
+		return t.mp.alloc()
+	case KindTime:
+		return unsafe.Pointer(new(time.Time))
+	case KindBlob, KindDocument:
+		return unsafe.Pointer(new([]byte))
+	default:
+		return newScalar(t.Kind)
+	}
+}
+
 func newScalar(k Kind) unsafe.Pointer {
 	switch k {
 	case KindString:

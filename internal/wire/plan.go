@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unsafe"
 )
 
 // plan is what a schema's first use computes from the table: look-ups that would bloat generated code. It is read-only
@@ -34,6 +35,7 @@ type typePlan struct {
 
 	elem, key *typePlan
 
+	defaults bool // a member here or below has a default
 	// checks: a constraint or a required member stands here or below, so validation must look at values of this type.
 	checks bool
 	rules  rules
@@ -48,13 +50,15 @@ type fieldPlan struct {
 	xml  string // and as an XML element or attribute
 	// track is the member's bit (1 << n) among those whose presence only the decoder can see, or 0. A structure has at most
 	// 64 of them; later ones count as present.
-	track uint64
+	track    uint64
+	fallback unsafe.Pointer // the value of Field.Default, read-only; nil for none
 }
 
 // rules are Constraints, parsed.
 type rules struct {
 	some           bool // any rule at all
 	hasMin, hasMax bool
+	unique         bool
 	min, max       int64
 	minF, maxF     float64 // the same for floating point members
 	enum           map[string]struct{}
@@ -88,7 +92,7 @@ func prepare(s *Schema) *plan {
 	p.bindings = make(map[*Operation]*binding, len(s.Operations))
 	for i := range s.Operations {
 		op := &s.Operations[i]
-		p.bindings[op] = newBinding(op, p.types[op.Input])
+		p.bindings[op] = newBinding(s, op, p.types[op.Input])
 	}
 	for changed := true; changed; { // recursive shapes: repeat until nothing new is found
 		changed = false
@@ -96,8 +100,12 @@ func prepare(s *Schema) *plan {
 			if !t.checks && checksBelow(t) {
 				t.checks, changed = true, true
 			}
+			if !t.defaults && defaultsBelow(t) {
+				t.defaults, changed = true, true
+			}
 		}
 	}
+	prepareDefaults(s, p.types)
 	return p
 }
 
@@ -153,6 +161,7 @@ func prepareRules(r *rules, c *Constraints) {
 	r.some = true
 	r.min, r.minF, r.hasMin = bound(c.Min)
 	r.max, r.maxF, r.hasMax = bound(c.Max)
+	r.unique = c.Unique
 	if len(c.Enum) > 0 {
 		r.enum = make(map[string]struct{}, len(c.Enum))
 		for _, v := range c.Enum {

@@ -4,6 +4,7 @@ package wire
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unsafe"
 )
@@ -19,10 +20,14 @@ type binding struct {
 	prefixed []*fieldPlan
 	fixed    map[string]struct{} // query keys that are part of the URI
 	body     bool                // some member stands in the body document
+	streams  bool                // the body is a stream, of which nothing is undone
+	strict   bool                // see strictly
+	// Members that hold these headers: the service itself looks at them.
+	ownContentType, ownAccept bool
 }
 
-func newBinding(op *Operation, in *typePlan) *binding {
-	b := &binding{fixed: map[string]struct{}{}}
+func newBinding(s *Schema, op *Operation, in *typePlan) *binding {
+	b := &binding{fixed: map[string]struct{}{}, strict: slices.Contains(s.Protocols, ProtocolRESTJSON)}
 	byLabel := map[string]*fieldPlan{}
 	for i := range in.fields {
 		f := &in.fields[i]
@@ -37,11 +42,15 @@ func newBinding(op *Operation, in *typePlan) *binding {
 			}
 		case InHeader:
 			b.headers = append(b.headers, f)
+			b.ownContentType = b.ownContentType || strings.EqualFold(f.wire, "Content-Type")
+			b.ownAccept = b.ownAccept || strings.EqualFold(f.wire, "Accept")
 		case InHeaders:
 			b.prefixed = append(b.prefixed, f)
 		case InBody:
 			b.body = true
-		case InStatus, InPayload, InEvent:
+		case InPayload:
+			b.streams = f.typ.Kind == KindStream
+		case InStatus, InEvent:
 		}
 	}
 	path, query, _ := strings.Cut(op.URI, "?")
@@ -85,7 +94,7 @@ func (b *binding) decode(r Request, p unsafe.Pointer) (seen uint64, err error) {
 		if err != nil {
 			return 0, serialization("The label %q of the path is not percent-encoded properly", f.wire) // unverified
 		}
-		if err := f.setText(p, text, TimeISO8601); err != nil {
+		if err := b.setText(f, p, text, TimeISO8601); err != nil {
 			return 0, err
 		}
 		seen |= f.track
@@ -101,8 +110,16 @@ func (b *binding) decode(r Request, p unsafe.Pointer) (seen uint64, err error) {
 	return seen | more, err
 }
 
-func (f *fieldPlan) setText(p unsafe.Pointer, text string, tf TimeFormat) error {
-	return setText(f.typ, f.enter(p), text, f.timeFormat(tf))
+func (b *binding) setText(f *fieldPlan, p unsafe.Pointer, text string, tf TimeFormat) error {
+	return b.setValue(f.typ, f.enter(p), text, f.timeFormat(tf))
+}
+
+// setValue is setText by the protocol's own rules.
+func (b *binding) setValue(t *typePlan, v unsafe.Pointer, text string, tf TimeFormat) error {
+	if b.strict && !strictly(t, text, tf) {
+		return badText(t, text)
+	}
+	return setText(t, v, text, tf)
 }
 
 func (b *binding) decodeQuery(raw string, p unsafe.Pointer) (seen uint64, err error) {
@@ -119,9 +136,9 @@ func (b *binding) decodeQuery(raw string, p unsafe.Pointer) (seen uint64, err er
 			continue
 		}
 		if f.typ.Kind == KindList {
-			err = setTexts(f.typ, unsafe.Add(p, f.Off), given, TimeISO8601)
+			err = b.setTexts(f.typ, unsafe.Add(p, f.Off), given, TimeISO8601)
 		} else {
-			err = f.setText(p, given[0], TimeISO8601)
+			err = b.setText(f, p, given[0], TimeISO8601)
 		}
 		if err != nil {
 			return 0, err
@@ -132,19 +149,19 @@ func (b *binding) decodeQuery(raw string, p unsafe.Pointer) (seen uint64, err er
 		for key := range b.fixed {
 			delete(values, key)
 		}
-		return seen, setQueryMap(f.typ, unsafe.Add(p, f.Off), values)
+		return seen, b.setQueryMap(f.typ, unsafe.Add(p, f.Off), values)
 	}
 	return seen, nil
 }
 
 // setTexts fills the list at v.
-func setTexts(t *typePlan, v unsafe.Pointer, texts []string, tf TimeFormat) error {
+func (b *binding) setTexts(t *typePlan, v unsafe.Pointer, texts []string, tf TimeFormat) error {
 	t.sl.empty(v)
 	if t.elem.Time != TimeDefault {
 		tf = t.elem.Time
 	}
 	for _, text := range texts {
-		if err := setText(t.elem, t.sl.extend(v), text, tf); err != nil {
+		if err := b.setValue(t.elem, t.room(t.sl.extend(v)), text, tf); err != nil {
 			return err
 		}
 	}
@@ -152,7 +169,7 @@ func setTexts(t *typePlan, v unsafe.Pointer, texts []string, tf TimeFormat) erro
 }
 
 // setQueryMap fills the map at v: of strings (the first value counts) or of lists.
-func setQueryMap(t *typePlan, v unsafe.Pointer, values url.Values) error {
+func (b *binding) setQueryMap(t *typePlan, v unsafe.Pointer, values url.Values) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -161,9 +178,9 @@ func setQueryMap(t *typePlan, v unsafe.Pointer, values url.Values) error {
 	for key, given := range values {
 		var err error
 		if t.elem.Kind == KindList {
-			err = setTexts(t.elem, room, given, TimeISO8601)
+			err = b.setTexts(t.elem, t.room(room), given, TimeISO8601)
 		} else {
-			err = setText(t.elem, room, given[0], TimeISO8601)
+			err = b.setValue(t.elem, t.room(room), given[0], TimeISO8601)
 		}
 		if err != nil {
 			return err

@@ -19,6 +19,7 @@ type restInput struct {
 	seen uint64 // tracked members that were met
 	// body tells that members stand in the body document; else the body is one member (typ.payload), or nothing.
 	body bool
+	b    *binding
 }
 
 // bind allocates op's input and reads the members that stand in the URI and the headers of r.
@@ -27,11 +28,11 @@ func (s *Schema) bind(op *Operation, r Request) (restInput, error) {
 	t := plan.types[op.Input]
 	b := plan.bindings[op]
 	if b == nil { // an operation that is not of the table, as tests have
-		b = newBinding(op, t)
+		b = newBinding(s, op, t)
 	}
 	p := t.st.alloc()
 	seen, err := b.decode(r, p)
-	return restInput{typ: t, p: p, seen: seen, body: b.body && t.payload == nil}, err
+	return restInput{typ: t, p: p, seen: seen, b: b, body: b.body && t.payload == nil}, err
 }
 
 // readRaw decodes a body that is no document into the member f that is the whole of it: raw is false for those that are

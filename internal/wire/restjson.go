@@ -18,7 +18,10 @@ func (a restJSON) Decode(op *Operation, r Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var d jsonDecoder
+	if err := a.negotiate(op, in, r); err != nil {
+		return nil, err
+	}
+	d := jsonDecoder{strict: true}
 	switch {
 	case in.typ.payload != nil:
 		present, err := a.payload(&d, in.typ.payload, in.p, r)
@@ -62,6 +65,10 @@ func (a restJSON) payload(d *jsonDecoder, f *fieldPlan, p unsafe.Pointer, r Requ
 	}
 	if present, err = d.member(f, p); err != nil {
 		return false, err
+	}
+	if f.typ.Kind == KindStruct && f.Flags&Required == 0 && isEmptyObject(d.data) {
+		*(*unsafe.Pointer)(unsafe.Add(p, f.Off)) = nil // clients send {} for an absent structure too
+		present = false
 	}
 	return present, d.end()
 }

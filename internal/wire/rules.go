@@ -26,6 +26,9 @@ func (t *typePlan) broken(p unsafe.Pointer) []string {
 			out = append(out, t.minText())
 		}
 	}
+	if r.unique && t.repeats(p) {
+		out = append(out, "Member must have unique values") // Smithy's words, unverified for AWS
+	}
 	if t.Kind == KindString {
 		s := *(*string)(p)
 		// A pattern costs up to 50 ns a byte: a text that is refused anyway, and too long to be shown, is spared it.
@@ -39,6 +42,20 @@ func (t *typePlan) broken(p unsafe.Pointer) []string {
 		}
 	}
 	return out
+}
+
+// repeats tells whether two elements of the list at p are equal: whether they are the same JSON.
+func (t *typePlan) repeats(p unsafe.Pointer) bool {
+	seen := make(map[string]struct{})
+	for i := range t.sl.length(p) {
+		e := jsonEncoder{tree: true}
+		e.element(t, t.sl.at(p, i))
+		if _, again := seen[string(e.buf)]; again {
+			return true
+		}
+		seen[string(e.buf)] = struct{}{}
+	}
+	return false
 }
 
 // outside compares the length or value at p with the bounds.
@@ -129,7 +146,11 @@ func (t *typePlan) appendText(b []byte, p unsafe.Pointer) []byte {
 	case KindInt64:
 		return strconv.AppendInt(b, *(*int64)(p), 10)
 	case KindFloat32, KindFloat64:
-		text := strconv.FormatFloat(t.float(p), 'f', -1, 64)
+		bits := 64
+		if t.Kind == KindFloat32 {
+			bits = 32
+		}
+		text := strconv.FormatFloat(t.float(p), 'f', -1, bits)
 		if !strings.ContainsAny(text, ".NI") {
 			text += ".0"
 		}
@@ -147,7 +168,7 @@ func (t *typePlan) appendText(b []byte, p unsafe.Pointer) []byte {
 			if i > 0 {
 				b = append(b, ", "...)
 			}
-			if b = t.elem.appendText(b, t.sl.at(p, i)); len(b) > maxShown {
+			if b = t.appendElement(b, t.sl.at(p, i)); len(b) > maxShown {
 				break
 			}
 		}
@@ -160,7 +181,7 @@ func (t *typePlan) appendText(b []byte, p unsafe.Pointer) []byte {
 				b = append(b, ", "...)
 			}
 			t.mp.load(p, key, room)
-			if b = t.elem.appendText(append(append(b, key...), '='), room); len(b) > maxShown {
+			if b = t.appendElement(append(append(b, key...), '='), room); len(b) > maxShown {
 				break
 			}
 		}
@@ -168,4 +189,11 @@ func (t *typePlan) appendText(b []byte, p unsafe.Pointer) []byte {
 	default: // Java shows a class and an address here
 		return append(b, t.Name...)
 	}
+}
+
+func (t *typePlan) appendElement(b []byte, slot unsafe.Pointer) []byte {
+	if e, ok := t.held(slot); ok {
+		return t.elem.appendText(b, e)
+	}
+	return append(b, "null"...)
 }

@@ -21,6 +21,7 @@ import "sync"
 //	structure                 *S, nil = absent                  the same                S (not a pointer)
 //	DynamoDB's AttributeValue *av.Value, nil = absent           the same                av.Value
 //	union                     *U; U is a struct whose members are all optional          U
+//	element of a sparse list or map                                                     *E, nil = null
 //	streaming blob, input     io.Reader                         the same                -
 //	streaming blob, output    io.ReadCloser                     the same                -
 //	event stream              iter.Seq2[E, error]               the same                -
@@ -152,6 +153,9 @@ type Field struct {
 	QueryName string        // "queryName" (ec2); "" for none
 	Namespace *XMLNamespace // "xmlNamespace" at the member; nil for none
 	AltWire   string        // overlay: the name in forms and XML, where Wire is the one in JSON (SQS); "" for none
+	// Default stands for an absent member, in requests and in answers: JSON as a JSON protocol has it; "" for none. C2J models
+	// have no defaults, services apply theirs by hand. A member with a default is not Required.
+	Default string
 }
 
 // Constraints are the value rules of a type. Numbers are text as in the model: it is printed in messages.
@@ -159,6 +163,7 @@ type Constraints struct {
 	Min, Max string   // length (string, blob), size (list, map) or value (numbers); "" for none
 	Pattern  string   // as in the model (Java syntax, for whole strings: see CompilePattern); "" for none
 	Enum     []string // in the model's order
+	Unique   bool     // no two elements of the list are equal; C2J models do not say so
 }
 
 // ErrorInfo are the traits of an error shape.
@@ -193,6 +198,7 @@ type Type struct {
 	Namespace     *XMLNamespace // "xmlNamespace" of the shape
 	ElemNamespace *XMLNamespace // of a list's member or a map's value
 	KeyNamespace  *XMLNamespace // of a map's key
+	Bits          uint8         // of an integer that is shorter than its kind: 8 (byte) or 16 (short); 0 for none. C2J models do not say so
 	Rules         *Constraints  // nil for none
 	Error         *ErrorInfo    // error shapes only
 }
@@ -222,6 +228,7 @@ type Operation struct {
 	InputNamespace  *XMLNamespace
 	UnwrappedOutput bool   // rest-xml: the one body member of the output is the root (overlay; S3's GetBucketLocation)
 	OutputMediaType string // Content-Type of a payload where it is not the protocol's own (overlay); "" for the default
+	InputMediaType  string // the same of a request's payload; "" for the default
 	MaxBody         int64  // cap of the request body in bytes, decompressed; 0 means the schema's
 	UnsignedPayload bool   // "unsignedPayload" / "authtype": "v4-unsigned-body"
 }

@@ -18,12 +18,8 @@ func setText(t *typePlan, v unsafe.Pointer, text string, tf TimeFormat) error {
 		*(*string)(v) = text
 		return nil
 	case KindInt32, KindInt64:
-		bits := 64
-		if t.Kind == KindInt32 {
-			bits = 32
-		}
-		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, bits)
-		if err != nil {
+		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+		if err != nil || !t.holds(n) {
 			return badText(t, text)
 		}
 		setInteger(t, v, n)
@@ -64,6 +60,30 @@ func setText(t *typePlan, v unsafe.Pointer, text string, tf TimeFormat) error {
 	default:
 		return serialization(msgFieldType)
 	}
+}
+
+// holds tells whether an integer of t can be n.
+func (t *typePlan) holds(n int64) bool {
+	bits := t.Bits
+	if bits == 0 {
+		if t.Kind != KindInt32 {
+			return true
+		}
+		bits = 32
+	}
+	limit := int64(1) << (bits - 1)
+	return -limit <= n && n < limit
+}
+
+// strictly tells whether text is written as REST-JSON demands it; setText, which all text protocols use, takes more.
+func strictly(t *typePlan, text string, tf TimeFormat) bool {
+	switch {
+	case t.Kind == KindBool:
+		return text == "true" || text == "false"
+	case t.Kind == KindTime && tf == TimeISO8601:
+		return isDateTime(text)
+	}
+	return true
 }
 
 func badText(t *typePlan, text string) error {

@@ -72,6 +72,12 @@ func parseTime(s string, format TimeFormat) (time.Time, error) {
 	return parseEpoch(s)
 }
 
+// isDateTime tells whether s has the form of Smithy's date-time: RFC 3339 in UTC, without an offset.
+func isDateTime(s string) bool {
+	_, err := time.Parse(time.RFC3339, s)
+	return err == nil && s[len(s)-1] == 'Z'
+}
+
 // parseEpoch parses decimal seconds, to the millisecond.
 func parseEpoch(s string) (time.Time, error) {
 	if sec, err := strconv.ParseInt(s, 10, 64); err == nil {

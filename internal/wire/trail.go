@@ -14,7 +14,7 @@ type trail struct {
 	room    [6]segment // the first segments: in place, so that the trail stays on the stack
 	deeper  []segment  // those after them
 	depth   int
-	missing []string // paths of required members that were absent and that no Go value shows to be so
+	missing [][]segment // positions of required members that were absent and that no Go value shows to be so
 }
 
 // segment is a member's name, a map key (key set) or a list position counted from 1 (name empty).
@@ -23,6 +23,9 @@ type segment struct {
 	index int
 	key   bool
 }
+
+// isIndex tells positions in a list from names.
+func (s segment) isIndex() bool { return s.name == "" && !s.key }
 
 func (t *trail) pushMember(name string) { t.push(segment{name: name}) }
 func (t *trail) pushIndex(i int)        { t.push(segment{index: i}) }
@@ -43,23 +46,26 @@ func (t *trail) pop() {
 	}
 }
 
+// at returns the segment at depth i.
+func (t *trail) at(i int) segment {
+	if i < len(t.room) {
+		return t.room[i]
+	}
+	return t.deeper[i-len(t.room)]
+}
+
 // path renders the position as AWS does: "globalSecondaryIndexes.1.member.provisionedThroughput".
 func (t *trail) path() string {
 	var b []byte
 	for i := range t.depth {
-		var s segment
-		if i < len(t.room) {
-			s = t.room[i]
-		} else {
-			s = t.deeper[i-len(t.room)]
-		}
+		s := t.at(i)
 		if len(b) > 0 {
 			b = append(b, '.')
 		}
 		switch {
 		case s.key:
 			b = append(append(b, s.name...), ".member"...)
-		case s.name == "":
+		case s.isIndex():
 			b = append(strconv.AppendInt(b, int64(s.index), 10), ".member"...)
 		default:
 			b = appendDecapitalized(b, s.name)
@@ -93,7 +99,12 @@ const maxMissing = 100
 
 // miss records that the value at the trail is absent.
 func (t *trail) miss() {
-	if len(t.missing) < maxMissing {
-		t.missing = append(t.missing, t.path())
+	if len(t.missing) >= maxMissing {
+		return
 	}
+	position := make([]segment, t.depth)
+	for i := range position {
+		position[i] = t.at(i)
+	}
+	t.missing = append(t.missing, position)
 }

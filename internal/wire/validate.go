@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -63,15 +62,21 @@ func Validate(s *Schema, ref Ref, in any) error {
 	if !ok {
 		return serialization("input is a %T", in)
 	}
-	return validate(s, t, p, nil)
+	return check(s, t, p, nil)
 }
 
-// validate returns nil or a *ValidationError. missing are the paths that the decoder found to be absent.
-func validate(s *Schema, t *typePlan, p unsafe.Pointer, missing []string) error {
+// validate ends the decoding of the structure at p: it sets the defaults of absent members and checks the constraints. It
+// returns nil or a *ValidationError. missing are the positions that the decoder found to be absent.
+func validate(s *Schema, t *typePlan, p unsafe.Pointer, missing [][]segment) error {
+	t.setDefaults(s, p)
+	return check(s, t, p, missing)
+}
+
+func check(s *Schema, t *typePlan, p unsafe.Pointer, missing [][]segment) error {
 	if s.ValidationCode == "" || !t.checks && len(missing) == 0 {
 		return nil
 	}
-	v := validator{trail: trail{missing: missing}}
+	v := validator{gap: newGap(missing)}
 	v.structure(t, p)
 	if len(v.found) == 0 {
 		return nil
@@ -81,15 +86,27 @@ func validate(s *Schema, t *typePlan, p unsafe.Pointer, missing []string) error 
 
 type validator struct {
 	trail
+	gap   *gap // of the trail's position
 	found []Violation
 }
 
-// look tells whether values of t must be looked at.
-func (v *validator) look(t *typePlan) bool { return t.checks || len(v.missing) > 0 }
+// look tells whether values of t at the trail must be looked at.
+func (v *validator) look(t *typePlan) bool { return t.checks || v.gap != nil }
 
 // isMissing tells whether the decoder found the value at the trail to be absent.
-func (v *validator) isMissing() bool {
-	return len(v.missing) > 0 && slices.Contains(v.missing, v.path())
+func (v *validator) isMissing() bool { return v.gap != nil && v.gap.here }
+
+// enter moves to s below the trail; leave takes what it returns.
+func (v *validator) enter(s segment) (outer *gap) {
+	outer = v.gap
+	v.push(s)
+	v.gap = outer.below(s)
+	return outer
+}
+
+func (v *validator) leave(outer *gap) {
+	v.pop()
+	v.gap = outer
 }
 
 // Limits of the message that bad input can cause; AWS's own are not known.
@@ -116,7 +133,7 @@ func (v *validator) structure(t *typePlan, p unsafe.Pointer) {
 		if f.typ.Kind == KindStream || f.typ.Kind == KindEvents || f.Flags&Required == 0 && !v.look(f.typ) {
 			continue
 		}
-		v.pushMember(f.Name)
+		outer := v.enter(segment{name: f.Name})
 		at, ok := f.member(p, false)
 		switch {
 		case !ok && f.Flags&Required != 0, ok && f.track != 0 && v.isMissing():
@@ -124,7 +141,7 @@ func (v *validator) structure(t *typePlan, p unsafe.Pointer) {
 		case ok && v.look(f.typ):
 			v.value(f.typ, at, f.Flags)
 		}
-		v.pop()
+		v.leave(outer)
 	}
 }
 
@@ -177,29 +194,30 @@ func (v *validator) list(t *typePlan, p unsafe.Pointer, flags FieldFlags) {
 		if v.full() {
 			return
 		}
-		v.pushIndex(i + 1)
+		outer := v.enter(segment{index: i + 1})
+		e, ok := t.held(t.sl.at(p, i))
 		switch null := v.isMissing(); {
 		case null && t.elem.rules.some:
 			broken = true
 		case null:
 			v.null()
 		default:
-			broken = broken || t.elem.rules.some && len(t.elem.broken(t.sl.at(p, i))) > 0
+			broken = broken || ok && t.elem.rules.some && len(t.elem.broken(e)) > 0
 		}
-		v.pop()
+		v.leave(outer)
 	}
 	if broken {
 		v.report(t, p, flags, "Member must satisfy constraint: "+t.elem.allRules())
 	}
 	for i := range n {
-		if v.full() || !v.look(t.elem) {
+		if v.full() {
 			return
 		}
-		v.pushIndex(i + 1)
-		if !v.isMissing() {
-			v.below(t.elem, t.sl.at(p, i), flags)
+		outer := v.enter(segment{index: i + 1})
+		if e, ok := t.held(t.sl.at(p, i)); ok && v.look(t.elem) && !v.isMissing() {
+			v.below(t.elem, e, flags)
 		}
-		v.pop()
+		v.leave(outer)
 	}
 }
 
@@ -220,7 +238,7 @@ func (v *validator) mapping(t *typePlan, p unsafe.Pointer, flags FieldFlags) {
 	if t.elem.rules.some {
 		for _, key := range keys {
 			t.mp.load(p, key, room)
-			if len(t.elem.broken(room)) > 0 {
+			if e, ok := t.held(room); ok && len(t.elem.broken(e)) > 0 {
 				v.report(t, p, flags, "Map value must satisfy constraint: "+t.elem.allRules())
 				break
 			}
@@ -230,9 +248,13 @@ func (v *validator) mapping(t *typePlan, p unsafe.Pointer, flags FieldFlags) {
 		if v.full() {
 			return
 		}
-		t.mp.load(p, key, room)
-		v.pushKey(key)
-		v.below(t.elem, room, flags)
-		v.pop()
+		outer := v.enter(segment{name: key, key: true})
+		if v.look(t.elem) {
+			t.mp.load(p, key, room)
+			if e, ok := t.held(room); ok {
+				v.below(t.elem, e, flags)
+			}
+		}
+		v.leave(outer)
 	}
 }

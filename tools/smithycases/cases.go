@@ -14,7 +14,7 @@ import (
 var protocols = map[string]struct{ name, jsonVersion, file string }{
 	"awsJson1_0": {"json", "1.0", "json_1_0"}, "awsJson1_1": {"json", "1.1", "json"}, "awsQuery": {"query", "", "query"},
 	"ec2Query": {"ec2", "", "ec2"}, "restJson1": {"rest-json", "", "rest-json"}, "restXml": {"rest-xml", "", "rest-xml"},
-	"rpcv2Cbor": {"smithy-rpc-v2-cbor", "", "smithy-rpc-v2-cbor"},
+	"rpcv2Cbor": {"smithy-rpc-v2-cbor", "", "cbor"},
 }
 
 // testCase is one case of a test trait with what it is about.
@@ -225,11 +225,11 @@ func (m *model) response(c testCase) (map[string]any, error) {
 }
 
 // expand makes the cases of a malformed-request test with parameters: one for each position of their lists, which are
-// equally long. $name:L in a text is the value, $name:S the value as a JSON string.
+// equally long. $name:L in a text is the value, $name:S the value as a JSON string, $$ a dollar sign.
 func expand(c testCase) ([]testCase, error) {
 	parameters, ok := c.def["testParameters"].(map[string]any)
 	if !ok {
-		return []testCase{c}, nil
+		parameters = map[string]any{}
 	}
 	n := -1
 	for name, v := range parameters {
@@ -240,8 +240,8 @@ func expand(c testCase) ([]testCase, error) {
 		n = len(list)
 	}
 	var out []testCase
-	for i := range n {
-		var pairs []string
+	for i := range max(n, 1) {
+		pairs := []string{"$$", "$"}
 		for _, name := range longestFirst(parameters) {
 			list, _ := parameters[name].([]any)
 			value := text(list[i])
@@ -252,7 +252,9 @@ func expand(c testCase) ([]testCase, error) {
 			pairs = append(pairs, "$"+name+":L", value, "$"+name+":S", string(quoted))
 		}
 		one := c
-		one.id = fmt.Sprintf("%s_case%d", c.id, i)
+		if n >= 0 {
+			one.id = fmt.Sprintf("%s_case%d", c.id, i)
+		}
 		def, ok := substitute(c.def, strings.NewReplacer(pairs...)).(map[string]any)
 		if !ok {
 			return nil, fmt.Errorf("%s: not an object", c.id)

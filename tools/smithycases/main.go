@@ -4,7 +4,8 @@
 // that the tests of internal/wire read. It writes, below -out:
 //
 //	conformance/applies-to.json    for whom each case is: "client", "server" or "both"
-//	conformance/*-PROTOCOL-smithy.json  the cases that botocore's conversion of the same tests leaves out
+//	conformance/*-PROTOCOL-smithy.json  the cases that are neither in botocore's conversion of the same tests nor in another
+//	                                    file there
 //	malformed/PROTOCOL.json             requests that must be refused, parameters expanded
 //
 // It is a one-shot tool: run it when the upstream tests change. Both sources are directories on this machine:
@@ -50,8 +51,11 @@ func run(args []string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	known, err := botocoreIDs(*botocore)
-	if err != nil {
+	known := map[string]bool{}
+	if err := addIDs(known, *botocore, "input/*.json", "output/*.json"); err != nil {
+		return err
+	}
+	if err := addIDs(known, filepath.Join(*out, "conformance"), "input-*.json", "output-*.json"); err != nil {
 		return err
 	}
 	w := writer{m: m, out: *out, log: log}
@@ -94,22 +98,25 @@ func parseDir(dir string) (*model, error) {
 	return m, m.resolve()
 }
 
-// botocoreIDs are the cases that botocore has, as direction/id.
-func botocoreIDs(dir string) (map[string]bool, error) {
-	ids := map[string]bool{}
-	for _, direction := range []string{"input", "output"} {
-		files, err := filepath.Glob(filepath.Join(dir, direction, "*.json"))
-		if err != nil || len(files) == 0 {
-			return nil, fmt.Errorf("no suites in %s", filepath.Join(dir, direction))
+// addIDs adds the cases of the suites in dir, as direction/id. The files that this command writes are not among them.
+func addIDs(ids map[string]bool, dir string, patterns ...string) error {
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+		if err != nil {
+			return err
 		}
+		direction := pattern[:strings.IndexAny(pattern, "/-")]
 		for _, file := range files {
+			if strings.HasSuffix(file, "-smithy.json") {
+				continue
+			}
 			b, err := os.ReadFile(file)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			var suites []struct{ Cases []struct{ ID string } }
 			if err := json.Unmarshal(b, &suites); err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
+				return fmt.Errorf("%s: %w", file, err)
 			}
 			for _, s := range suites {
 				for _, c := range s.Cases {
@@ -118,7 +125,7 @@ func botocoreIDs(dir string) (map[string]bool, error) {
 			}
 		}
 	}
-	return ids, nil
+	return nil
 }
 
 type writer struct {

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// This file holds REST-JSON's rules about media types: what a request's body may be called and which answers its sender takes.
+// They are those of the protocol's public test suite (smithy-lang/smithy, malformed requests); the texts are unverified.
+
+const typeJSON = "application/json"
+
+// negotiate refuses a request whose body is not what the operation takes, and one whose sender does not take the answer.
+// Where a member of the input holds the header, the service decides.
+func (a restJSON) negotiate(op *Operation, in restInput, r Request) error {
+	h := r.HTTP.Header
+	if given := h.Get("Content-Type"); !in.b.ownContentType && (len(r.Body) > 0 || r.Stream != nil) {
+		want, some := requestType(op, in)
+		switch {
+		case !some && given != "":
+			return unsupportedType(given)
+		case some && want != "" && !sameType(given, want):
+			return unsupportedType(given)
+		}
+	}
+	if accept := h.Values("Accept"); len(accept) > 0 && !in.b.ownAccept {
+		if have := a.answerType(op); have != "" && !takes(accept, have) {
+			return &FrameworkError{
+				Code: "NotAcceptableException", Status: http.StatusNotAcceptable, Sender: true,
+				Message: fmt.Sprintf("The answer is %s, which the Accept header rules out.", have),
+			}
+		}
+	}
+	return nil
+}
+
+func unsupportedType(given string) error {
+	return &FrameworkError{
+		Code: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType, Sender: true,
+		Message: fmt.Sprintf("Content-Type %q is not supported by this operation.", shortened(given)),
+	}
+}
+
+// shortened bounds what an error shows of a header.
+func shortened(s string) string {
+	const shown = 100
+	return strings.ToValidUTF8(s[:min(len(s), shown)], "")
+}
+
+// requestType is the media type of the operation's body: "" for any (boto3 sends none with blobs), some is false when it
+// takes no body.
+func requestType(op *Operation, in restInput) (want string, some bool) {
+	f := in.typ.payload
+	switch {
+	case f == nil: // an operation whose input has no members takes an empty object
+		return typeJSON, in.body || !op.NoInput && len(in.typ.fields) == 0
+	case op.InputMediaType != "":
+		return op.InputMediaType, true
+	}
+	switch f.typ.Kind {
+	case KindStream, KindBlob, KindEvents:
+		return "", true
+	case KindString:
+		return "text/plain", true
+	default:
+		return typeJSON, true
+	}
+}
+
+// answerType is the media type of a successful answer: "" when it may be anything.
+func (a restJSON) answerType(op *Operation) string {
+	t := a.schema.prepared().types[op.Output]
+	switch f := t.payload; {
+	case op.OutputMediaType != "":
+		return op.OutputMediaType
+	case f == nil:
+		if op.NoOutput || !t.inAnswerBody() {
+			return ""
+		}
+		return typeJSON
+	case f.typ.Kind == KindStream || f.typ.Kind == KindBlob:
+		return ""
+	case f.typ.Kind == KindString:
+		return "text/plain"
+	case f.typ.Kind == KindEvents:
+		return typeEventStream
+	default:
+		return typeJSON
+	}
+}
+
+// sameType compares media types without their parameters.
+func sameType(given, want string) bool {
+	given, _, _ = strings.Cut(given, ";")
+	return strings.EqualFold(strings.TrimSpace(given), want)
+}
+
+// takes tells whether one of the ranges of Accept headers covers have. Weights do not matter: there is nothing to choose
+// from, and what is refused by weight 0 is rare enough to be served.
+func takes(accept []string, have string) bool {
+	family, _, _ := strings.Cut(have, "/")
+	for _, line := range accept {
+		for _, part := range strings.Split(line, ",") {
+			if sameType(part, have) || sameType(part, "*/*") || sameType(part, family+"/*") || sameType(part, "*") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isEmptyObject tells whether a JSON text is an object without members.
+func isEmptyObject(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	return len(text) >= 2 && text[0] == '{' && len(bytes.TrimSpace(text[1:len(text)-1])) == 0
+}
