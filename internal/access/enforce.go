@@ -28,7 +28,7 @@ func NewEnforce(k Keys, s *Sessions) *Enforce { return &Enforce{keys: k, session
 // *Error, or one of the store.
 func (e *Enforce) Authenticate(r *http.Request, sig *sigv4.Signature, now time.Time) (Identity, *sigv4.Body, error) {
 	if sig == nil {
-		return Identity{}, nil, missingToken()
+		return Identity{}, nil, missingToken(r)
 	}
 	id, err := scopeOf(sig)
 	if err != nil {
@@ -71,13 +71,21 @@ func (e *Enforce) key(r *http.Request, sig *sigv4.Signature, now time.Time) (k K
 	return k, true, nil
 }
 
-// missingToken is the error of an unsigned request.
-// Source of the text: abuzuhri/Amazon-SP-API-CSharp issue 99, 2022-02-05 (STS); S3's: "Error responses", S3 API reference.
-func missingToken() *Error {
-	return &Error{
+// missingToken is the error of an unsigned request, also of one with S3's old signatures (version 2).
+// Source of the text: abuzuhri/Amazon-SP-API-CSharp issue 99, 2022-02-05 (STS); S3's: "Error responses", S3 API reference,
+// read 2026-11.
+func missingToken(r *http.Request) *Error {
+	err := &Error{
 		Code: "MissingAuthenticationTokenException", Message: "Request is missing Authentication Token",
 		S3: &sigv4.S3Error{Code: "AccessDenied", Message: "Access Denied", Status: http.StatusForbidden},
 	}
+	if strings.HasPrefix(r.Header.Get("Authorization"), "AWS ") || strings.Contains(r.URL.RawQuery, "AWSAccessKeyId=") {
+		err.S3 = &sigv4.S3Error{
+			Code: "InvalidRequest", Status: http.StatusBadRequest,
+			Message: "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+		}
+	}
+	return err
 }
 
 // unknownKey is the error of an access key that there is not, or not any more, or that is inactive.

@@ -188,6 +188,7 @@ func TestEnforcedCodes(t *testing.T) {
 		}, nil, 403, []string{"<Code>InvalidAccessKeyId</Code>", "<AWSAccessKeyId>AKIAIOSFODNN7EXAMPLE</AWSAccessKeyId>"}},
 		{"s3, too late", "s3", "GET", "/bucket/key", nil, "", at("s3", now.Add(-time.Hour)), nil, 403, []string{"<Code>RequestTimeTooSkewed</Code>", "<MaxAllowedSkewMilliseconds>900000</MaxAllowedSkewMilliseconds>"}},
 		{"s3, unsigned", "s3", "GET", "/bucket/key", nil, "", unsigned, nil, 403, []string{"<Code>AccessDenied</Code><Message>Access Denied</Message>"}},
+		{"s3, signature version 2", "s3", "GET", "/bucket/key", map[string]string{"Authorization": "AWS AKIAIOSFODNN7EXAMPLE:c2ln"}, "", unsigned, nil, 400, []string{"<Code>InvalidRequest</Code>", "Please use AWS4-HMAC-SHA256."}},
 		{"s3, HEAD", "s3", "HEAD", "/bucket/key", nil, "", wrong("s3"), nil, 403, []string{"X-Amz-Request-Id: "}},
 		{"s3, a header that is not signed", "s3", "PUT", "/bucket/key", nil, "", at("s3", now), header("X-Amz-Acl", "public-read"), 403, []string{"<Code>AccessDenied</Code>", "<HeadersNotSigned>x-amz-acl</HeadersNotSigned>"}},
 		{"s3, no digest", "s3", "GET", "/bucket/key", nil, "", at("s3", now), header("X-Amz-Content-Sha256", ""), 400, []string{"<Code>InvalidRequest</Code>", "x-amz-content-sha256"}},

@@ -142,6 +142,13 @@ func (v *Verifier) head(r *http.Request, sig *Signature, now time.Time) (payload
 }
 
 func repeats(names []string) bool {
+	ascending := true // as clients send them
+	for i := 1; i < len(names) && ascending; i++ {
+		ascending = names[i-1] < names[i]
+	}
+	if ascending {
+		return false
+	}
 	sorted := slices.Sorted(slices.Values(names))
 	return len(slices.Compact(sorted)) < len(names)
 }
@@ -150,10 +157,12 @@ func repeats(names []string) bool {
 // other services those that name the operation and the session.
 func checkSigned(r *http.Request, sig *Signature, names []string) error {
 	var unsigned []string
-	for name := range r.Header {
-		n := strings.ToLower(name)
-		if strings.HasPrefix(n, "x-amz-") && n != "x-amz-content-sha256" && !slices.Contains(names, n) {
-			unsigned = append(unsigned, n)
+	for name := range r.Header { // net/http has made the names canonical
+		if !strings.HasPrefix(name, "X-Amz-") || name == "X-Amz-Content-Sha256" {
+			continue
+		}
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
+			unsigned = append(unsigned, strings.ToLower(name))
 		}
 	}
 	if unsigned == nil {
