@@ -131,15 +131,22 @@ func (a restXML) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 	return nil
 }
 
-// unwrapped writes the one member of the output as the root (S3's GetBucketLocation).
+// unwrapped writes the one member of the output as the root (S3's GetBucketLocation); an empty root stands for an absent one.
 func (a restXML) unwrapped(e *xmlEncoder, o restOutput) {
 	for i := range o.typ.fields {
 		f := &o.typ.fields[i]
-		if v, ok := f.member(o.p, false); ok && f.inAnswerBody() {
-			e.declaration()
-			e.element(f.typ, v, f.xml, a.namespace(f.Namespace, f.typ), f.timeFormat(TimeISO8601))
+		if !f.inAnswerBody() {
+			continue
+		}
+		e.declaration()
+		ns := a.namespace(f.Namespace, f.typ)
+		if v, ok := f.member(o.p, false); ok {
+			e.element(f.typ, v, f.xml, ns, f.timeFormat(TimeISO8601))
 			return
 		}
+		e.open(f.xml, ns)
+		e.close(f.xml)
+		return
 	}
 }
 

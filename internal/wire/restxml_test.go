@@ -278,6 +278,9 @@ func TestRESTXMLAnswers(t *testing.T) {
 			"unwrapped", &parcels, "GetPlace", &parcelPlace{Place: new("here")}, 200, "application/xml",
 			declaration + `<Place xmlns="https://parcels.example/">here</Place>`,
 		},
+		{
+			"unwrapped, absent", &parcels3, "GetPlace", &parcelPlace{}, 200, "application/xml", declaration + `<Place></Place>`,
+		},
 		{"no output", &parcels, "DropParcel", &struct{}{}, 204, "", ""},
 		{"empty output", &parcels, "TouchParcel", &struct{}{}, 200, "application/xml", ""},
 		{"empty output of S3", &parcels3, "TouchParcel", &struct{}{}, 200, "", ""},
