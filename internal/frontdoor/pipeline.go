@@ -91,16 +91,17 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 	}
-	cut := err != nil && answer.status != 0 // the status is out: only the connection can still tell the client
-	if err != nil && !cut {
+	answered := answer.status != 0
+	if err != nil && !answered {
 		err = d.fail(c, answer, err)
 	}
 	d.Gate.account(c.context(), record{
 		service: c.target.name, operation: c.target.operation, known: c.target.op >= 0,
 		status: answer.status, took: d.Clock.Now().Sub(start), err: err,
 	})
-	if cut {
-		panic(http.ErrAbortHandler) // closes the connection, so that a cut answer never looks complete
+	if err != nil && answered && !errors.Is(err, wire.ErrStreamEnded) {
+		// Only the connection can still tell the client: closing it, a cut answer never looks complete.
+		panic(http.ErrAbortHandler)
 	}
 }
 
