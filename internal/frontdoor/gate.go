@@ -135,33 +135,71 @@ func (c *Caller) Bind(services []wire.Service) {
 	}
 }
 
-// errNoSuchCall is an error of the program: a service called what is not registered.
-var errNoSuchCall = errors.New("no such operation in this server")
-
 // Call implements wire.Caller. The called operation sees the caller's principal and scope, and its request id when it
 // has one: the log lines of both belong together.
 func (c *Caller) Call(ctx context.Context, service, operation string, in any) (any, error) {
-	s, ok := c.services[service]
-	op := -1
-	if ok {
-		op = s.Schema.Operation(operation)
+	s, err := c.service(service, operation)
+	if err != nil {
+		return nil, err
 	}
+	op := s.Schema.Operation(operation)
 	if op < 0 {
 		return nil, fmt.Errorf("call %s %s: %w", service, operation, errNoSuchCall)
 	}
-	if req := reqctx.From(ctx); req.ID == "" {
-		req.ID = c.newID()
-		ctx = reqctx.With(ctx, req)
+	ctx, start := c.identified(ctx), c.now()
+	err = wire.Validate(s.Schema, s.Schema.Operations[op].Input, in)
+	var out any
+	if err == nil {
+		out, err = c.gate.run(ctx, s, op, in)
 	}
-	start := c.now()
-	out, err := c.gate.run(ctx, s, op, in)
-	status := http.StatusOK
+	r := record{service: service, operation: operation, known: true, status: http.StatusOK, err: err, inProcess: true}
 	if err != nil {
-		status = wire.FaultOf(s.Schema, err).Status
+		r.status = wire.FaultOf(s.Schema, err).Status
 	}
-	c.gate.account(ctx, record{
-		service: service, operation: operation, known: true, status: status,
-		took: c.now().Sub(start), err: err, inProcess: true,
-	})
+	r.took = c.now().Sub(start)
+	c.gate.account(ctx, r)
 	return out, err
+}
+
+// CallJSON implements wire.Caller. What the table refuses is accounted, too.
+func (c *Caller) CallJSON(ctx context.Context, service, operation string, in []byte) ([]byte, error) {
+	s, err := c.service(service, operation)
+	if err != nil {
+		return nil, err
+	}
+	ctx, start := c.identified(ctx), c.now()
+	out, err := wire.CallJSON(s.Schema, operation, in, func(op int, in any) (any, error) { return c.gate.run(ctx, s, op, in) })
+	r := record{
+		service: service, operation: operation, known: s.Schema.Operation(operation) >= 0, status: http.StatusOK, err: err,
+		inProcess: true,
+	}
+	if failed := (*wire.CallError)(nil); errors.As(err, &failed) {
+		r.status = failed.Status
+	}
+	r.took = c.now().Sub(start)
+	c.gate.account(ctx, r)
+	return out, err
+}
+
+// errNoSuchCall is an error of the program: a service called what its contract does not have.
+var errNoSuchCall = errors.New("no such operation in this server")
+
+// service finds a service by name. The name may come from a user's state machine: one that is not there is the honest
+// error for a service that Gust does not have.
+func (c *Caller) service(name, operation string) (wire.Service, error) {
+	s, ok := c.services[name]
+	if !ok {
+		return s, wire.NewCallError(&wire.Schema{ID: name}, operation, noService(&target{name: name, operation: operation}))
+	}
+	return s, nil
+}
+
+// identified gives a call that no request caused an id.
+func (c *Caller) identified(ctx context.Context) context.Context {
+	req := reqctx.From(ctx)
+	if req.ID != "" {
+		return ctx
+	}
+	req.ID = c.newID()
+	return reqctx.With(ctx, req)
 }

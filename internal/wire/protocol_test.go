@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/gustcloud/gust/internal/base/reqctx"
 )
 
 func gzipped(t *testing.T, text string) []byte {
@@ -161,6 +163,8 @@ func (e echo) Call(_ context.Context, _, operation string, in any) (any, error) 
 	return in, e.err
 }
 
+func (echo) CallJSON(context.Context, string, string, []byte) ([]byte, error) { return nil, nil }
+
 func TestCallIsTyped(t *testing.T) {
 	in := &nested{Key: "k"}
 	if out, err := Call[nested](t.Context(), echo{}, "test", "Echo", in); err != nil || out != in {
@@ -191,14 +195,66 @@ func TestCallJSON(t *testing.T) {
 			`{"ID":"i","Rest":{"a":["b"]},"LogType":"Tail"}`,
 		},
 	} {
-		got, err := CallJSON(t.Context(), echo{}, &testSchema, tt.operation, []byte(tt.in))
+		got, err := CallJSON(&testSchema, tt.operation, []byte(tt.in), func(op int, in any) (any, error) {
+			if name := testSchema.Operations[op].Name; name != tt.operation {
+				t.Errorf("%s was called", name)
+			}
+			return in, nil
+		})
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: got  %s, %v\nwant %s", tt.name, got, err, tt.want)
 		}
 	}
-	for operation, want := range map[string]string{"Later": "Gust does not implement", "Never": "UnknownOperationException", "Everything": "null"} {
-		if _, err := CallJSON(t.Context(), echo{}, &testSchema, operation, nil); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v", operation, err)
+	for _, tt := range []struct {
+		operation, in string
+		err           error // of the service
+		code, message string
+		status        int
+	}{
+		{"Later", `{}`, nil, "UnknownOperationException", "test: Gust does not implement the operation Later.", 501},
+		{"Never", `{}`, nil, "UnknownOperationException", "", 400},
+		{"Everything", `{}`, nil, "ValidationException", "3 validation errors detected: ", 400},
+		{"Everything", `{"Name":1}`, nil, "SerializationException", "NUMBER_VALUE cannot be converted to String", 400},
+		{"Everything", `[`, nil, "SerializationException", "", 400},
+		{"Bound", `{"ID":"i"}`, &notFoundError{Message: "gone"}, "NotFound", "gone", 404},
+		{"Bound", `{"ID":"i"}`, errors.New("secret"), "InternalFailure", "The request processing has failed", 500},
+	} {
+		_, err := CallJSON(&testSchema, tt.operation, []byte(tt.in), func(int, any) (any, error) { return nil, tt.err })
+		var e *CallError
+		if !errors.As(err, &e) || e.Code != tt.code || !strings.HasPrefix(e.Message, tt.message) || e.Status != tt.status ||
+			e.Service != "test" || e.Operation != tt.operation || tt.err != nil && !errors.Is(err, tt.err) {
+			t.Errorf("%s %s: %+v", tt.operation, tt.in, err)
 		}
 	}
+}
+
+// TestAsNamesThePrincipal: the context's principal and scope are replaced, its request is kept.
+func TestAsNamesThePrincipal(t *testing.T) {
+	seen := &recorder{}
+	role := reqctx.Request{Scope: reqctx.Scope{Account: "2", Region: "r"}, PrincipalARN: "role", UserID: "AROA", ID: "other"}
+	ctx := reqctx.With(t.Context(), reqctx.Request{
+		Scope: reqctx.Scope{Account: "1"}, PrincipalARN: "root", AccessKeyID: "key", ID: "req", Host: "h",
+	})
+	want := role
+	want.ID, want.Host = "req", "h"
+	if _, err := As(seen, role).Call(ctx, "test", "Echo", nil); err != nil || seen.request != want {
+		t.Errorf("%+v, %v", seen.request, err)
+	}
+	seen.request = reqctx.Request{}
+	if _, err := As(seen, role).CallJSON(ctx, "test", "Echo", nil); err != nil || seen.request != want {
+		t.Errorf("%+v, %v", seen.request, err)
+	}
+}
+
+// recorder remembers who called.
+type recorder struct{ request reqctx.Request }
+
+func (r *recorder) Call(ctx context.Context, _, _ string, _ any) (any, error) {
+	r.request = reqctx.From(ctx)
+	return nil, nil
+}
+
+func (r *recorder) CallJSON(ctx context.Context, _, _ string, _ []byte) ([]byte, error) {
+	r.request = reqctx.From(ctx)
+	return nil, nil
 }

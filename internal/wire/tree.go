@@ -2,10 +2,7 @@
 
 package wire
 
-import (
-	"context"
-	"fmt"
-)
+import "fmt"
 
 // This file is the way in for callers that hold JSON trees (Step Functions' SDK integrations, universal targets): the same
 // for services of every protocol. Members have their names in the model, written with a capital (the first letter is read in
@@ -44,24 +41,53 @@ func EncodeJSON(s *Schema, ref Ref, v any) ([]byte, error) {
 	return e.buf, nil
 }
 
-// CallJSON is the untyped form of c.Call: in is the input of s's operation as a JSON object, checked against the table;
-// the result is the output.
-func CallJSON(ctx context.Context, c Caller, s *Schema, operation string, in []byte) ([]byte, error) {
+// CallJSON is the body of Caller.CallJSON: it decodes in, lets call run the operation with that index, and encodes what it
+// returns. Errors are *CallError.
+func CallJSON(s *Schema, operation string, in []byte, call func(op int, in any) (out any, err error)) ([]byte, error) {
 	i := s.Operation(operation)
 	if i < 0 {
+		err := UnknownOperation(s, ProtocolJSON, operation)
 		if s.Has(operation) {
-			return nil, Unimplemented(s, ProtocolJSON, operation)
+			err = Unimplemented(s, ProtocolJSON, operation)
 		}
-		return nil, UnknownOperation(s, ProtocolJSON, operation)
+		return nil, NewCallError(s, operation, err)
 	}
 	op := &s.Operations[i]
 	v, err := DecodeJSON(s, op.Input, in)
 	if err != nil {
-		return nil, err
+		return nil, NewCallError(s, operation, err)
 	}
-	out, err := c.Call(ctx, s.ID, operation, v)
+	out, err := call(i, v)
 	if err != nil {
-		return nil, err
+		return nil, NewCallError(s, operation, err)
 	}
-	return EncodeJSON(s, op.Output, out)
+	text, err := EncodeJSON(s, op.Output, out)
+	if err != nil {
+		return nil, NewCallError(s, operation, err)
+	}
+	return text, nil
 }
+
+// CallError is why CallJSON failed, as a client of the service would see it. Err is what happened: the service's typed
+// error, a *ValidationError, a *FrameworkError, or a failure that is not for clients' eyes.
+type CallError struct {
+	Service, Operation string
+	Code, Message      string // of an internal failure they show nothing of Err
+	Status             int    // HTTP status
+	Sender             bool   // the caller is to blame
+	Err                error
+}
+
+// NewCallError judges err as FaultOf does.
+func NewCallError(s *Schema, operation string, err error) *CallError {
+	f := FaultOf(s, err)
+	return &CallError{
+		Service: s.ID, Operation: operation, Code: f.Code, Message: f.Message, Status: f.Status, Sender: f.Sender, Err: err,
+	}
+}
+
+func (e *CallError) Error() string {
+	return "call " + e.Service + " " + e.Operation + ": " + e.Err.Error()
+}
+
+func (e *CallError) Unwrap() error { return e.Err }

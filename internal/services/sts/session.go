@@ -16,6 +16,7 @@ import (
 	api "github.com/gustcloud/gust/internal/awsapi/sts"
 	"github.com/gustcloud/gust/internal/base/arn"
 	"github.com/gustcloud/gust/internal/base/reqctx"
+	"github.com/gustcloud/gust/internal/wire"
 )
 
 // GetCallerIdentity tells the caller who it is.
@@ -94,8 +95,9 @@ func (s *Service) roleOf(ctx context.Context, roleARN string) (role access.Role,
 	r.Account = a.Account
 	out, err := s.IAM.GetRole(reqctx.With(ctx, r), &iamapi.GetRoleRequest{RoleName: a.Resource[strings.LastIndexByte(a.Resource, '/')+1:]})
 	var absent *iamapi.NoSuchEntityException
+	var invalid *wire.ValidationError // no role can have that name
 	switch {
-	case errors.As(err, &absent), err == nil && out.Role.Arn != roleARN: // another path is another role
+	case errors.As(err, &absent), errors.As(err, &invalid), err == nil && out.Role.Arn != roleARN: // another path is another role
 		sum := sha256.Sum256([]byte(roleARN))
 		id := "AROA" + base32.StdEncoding.EncodeToString(sum[:])[:17]
 		return access.Role{ARN: strings.Clone(roleARN), ID: id}, maxDuration, nil
