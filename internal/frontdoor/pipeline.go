@@ -39,7 +39,8 @@ type Deps struct {
 // Door serves the AWS API of all services. It is safe for concurrent use.
 type Door struct {
 	Deps
-	table *table
+	table  *table
+	bodies budget
 }
 
 var _ http.Handler = (*Door)(nil)
@@ -48,7 +49,7 @@ var _ http.Handler = (*Door)(nil)
 func New(d Deps) *Door {
 	d.Guard.hosts = vhost.New(d.Guard.Domains...)
 	d.Guard.hosts.Custom = d.CustomNames
-	return &Door{Deps: d, table: newTable(d.Services, d.Known)}
+	return &Door{Deps: d, table: newTable(d.Services, d.Known), bodies: budget{limit: maxBodies}}
 }
 
 // call is one request on its way through the stages.
@@ -60,7 +61,11 @@ type call struct {
 	auth    authentication
 	target  target
 	body    []byte
-	read    bool // body holds the request's
+	read    bool  // body holds the request's
+	held    int64 // bytes of bodies, taken from budget
+	budget  *budget
+	paced   pacedBody
+	own     http.Request // r, where its body was replaced
 	in, out any
 	done    bool // answered already, there is nothing to encode
 }
@@ -81,10 +86,12 @@ var stages = [...]func(*Door, *call) error{
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := d.Clock.Now()
 	answer := &response{ResponseWriter: w}
-	c := &call{w: answer, r: r, target: target{op: -1}, request: reqctx.Request{
+	c := &call{w: answer, r: r, target: target{op: -1}, budget: &d.bodies, request: reqctx.Request{
 		Scope: reqctx.Scope{Account: access.DefaultAccount, Region: access.DefaultRegion},
 		ID:    d.NewID(), Host: r.Host,
 	}}
+	c.pace(d.Clock.Now)
+	defer func() { d.bodies.give(c.held) }()
 	var err error
 	for _, stage := range stages {
 		if err = stage(d, c); err != nil || c.done {
@@ -147,9 +154,15 @@ func (c *call) formAction() (action, version string, err error) {
 	return action, version, nil
 }
 
+// wantsForm tells whether a signed form has to be read to know what it asks for. Of a service that is not there it is read
+// for the name of the operation, but no client is asked to send it.
+func (c *call) wantsForm() bool {
+	return c.target.unread && (c.target.service != nil || c.r.Header.Get("Expect") == "")
+}
+
 func (d *Door) known(c *call) error {
 	t := &c.target
-	if t.unread && (t.service != nil || c.r.Header.Get("Expect") == "") { // nobody is asked for a body that is refused
+	if c.wantsForm() {
 		action, version, err := c.formAction()
 		if err != nil {
 			return err
@@ -208,7 +221,13 @@ func (c *call) readBody(op *wire.Operation, limit int64) error {
 		return nil
 	}
 	var err error
-	c.body, err = wire.ReadBody(c.r, op, limit)
+	c.body, err = wire.ReadBodyWithin(c.r, op, limit, func(n int64) error {
+		if err := c.budget.take(n); err != nil {
+			return err
+		}
+		c.held += n
+		return nil
+	})
 	c.read = err == nil
 	if known := (*wire.FrameworkError)(nil); err != nil && !errors.As(err, &known) {
 		return &wire.FrameworkError{

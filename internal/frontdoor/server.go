@@ -3,23 +3,110 @@
 package frontdoor
 
 import (
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
-// NewServer configures an HTTP server for API traffic: HTTP/1.1 and HTTP/2 without TLS on one listener, a limit for the
-// head of a request but none for its answer, which may be a long poll or a stream. The caller serves and shuts it down.
+// Limits of a server. Together they bound what clients can make it hold: MaxConnections times the larger of a head
+// (maxHead and about 16 KiB of buffers and stacks: 170 MiB in all) and HTTP/2's window (receiveBuffer: 512 MiB in all), and
+// maxBodies for bodies. A connection serves its HTTP/1.1 requests one after another, so that a client that sends many at
+// once waits for the answers; HTTP/2 has maxStreams at a time. Long polls and streamed answers have no limit in time.
+const (
+	MaxConnections = 2048
+	maxHead        = 64 << 10         // bytes of the request line and all headers
+	maxFields      = 1000             // names of headers
+	headTime       = 10 * time.Second // for a whole head
+	idleTime       = 2 * time.Minute  // between two requests
+	maxStreams     = 128
+	receiveBuffer  = 256 << 10 // bytes that a client may send ahead on one connection
+)
+
+// NewServer configures an HTTP server for API traffic: HTTP/1.1 and HTTP/2 without TLS on one listener. The caller serves
+// (on a listener made by Limit, where others than its own processes connect) and shuts it down.
 func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	s := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		Handler:           fewFields(h),
+		ReadHeaderTimeout: headTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHead,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         new(http.Protocols),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReceiveBufferPerConnection: receiveBuffer,
+			MaxReceiveBufferPerStream:     receiveBuffer,
+		},
 	}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	return s
+}
+
+// fewFields refuses heads of very many headers, which net/http counts in bytes only.
+func fewFields(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header) > maxFields {
+			w.Header().Set("Connection", "close")
+			http.Error(w, "431 Request Header Fields Too Large", http.StatusRequestHeaderFieldsTooLarge)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Limit returns a listener with at most n open connections. Further clients wait in the system's queue until one is
+// closed; a slow head and an idle connection are closed by the server in time.
+func Limit(l net.Listener, n int) net.Listener {
+	return &limited{Listener: l, free: make(chan struct{}, n), closed: make(chan struct{})}
+}
+
+type limited struct {
+	net.Listener
+	free   chan struct{} // an element for each open connection
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *limited) Accept() (net.Conn, error) {
+	select {
+	case l.free <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.free
+		return nil, err
+	}
+	return &counted{Conn: c, release: sync.OnceFunc(func() { <-l.free })}, nil
+}
+
+func (l *limited) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+type counted struct {
+	net.Conn
+	release func()
+}
+
+func (c *counted) Close() error {
+	defer c.release()
+	return c.Conn.Close()
+}
+
+// ReadFrom lets net/http send files without copying them.
+func (c *counted) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
+
+// CloseWrite lets net/http end an answer before the client has stopped sending.
+func (c *counted) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
 }

@@ -73,6 +73,12 @@ func (s *Schema) Streams(op *Operation) bool {
 // ReadBody reads the body of r, decompressing gzip, up to limit bytes. op names the operation in the error.
 // Errors: *FrameworkError for a body that is too large or not gzip, else what reading gave.
 func ReadBody(r *http.Request, op *Operation, limit int64) ([]byte, error) {
+	return ReadBodyWithin(r, op, limit, func(int64) error { return nil })
+}
+
+// ReadBodyWithin is ReadBody for callers with a budget of memory: grow is asked before the body's buffer becomes larger by
+// that many bytes, and its error is returned, wrapped. The bytes of a call that failed are garbage when it returns.
+func ReadBodyWithin(r *http.Request, op *Operation, limit int64, grow func(bytes int64) error) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
@@ -97,13 +103,13 @@ func ReadBody(r *http.Request, op *Operation, limit int64) ([]byte, error) {
 			Message: fmt.Sprintf("Content-Encoding %q is not supported.", enc),
 		}
 	}
-	body, err := readUpTo(src, size, limit)
+	body, err := readUpTo(src, size, limit, grow)
 	switch {
 	case errors.Is(err, errTooLarge):
 		return nil, tooLarge(op, limit)
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return nil, notGzip(err)
-	case err != nil:
+	case err != nil: // of the budget, too
 		return nil, fmt.Errorf("read the request body: %w", err)
 	}
 	return body, nil
@@ -113,15 +119,23 @@ var errTooLarge = errors.New("wire: body too large")
 
 // readUpTo reads src to its end. size is what is expected, -1 when unknown: an untrusted hint, so at most 1 MiB of it is
 // allocated in advance unless the peer really sends more.
-func readUpTo(src io.Reader, size, limit int64) ([]byte, error) {
+func readUpTo(src io.Reader, size, limit int64, grow func(int64) error) ([]byte, error) {
 	const ahead = 1 << 20
 	if size < 0 {
 		size = 512
 	}
-	body := make([]byte, 0, min(size, ahead, limit)+1)
+	room := min(size, ahead, limit) + 1
+	if err := grow(room); err != nil {
+		return nil, err
+	}
+	body := make([]byte, 0, room)
 	for {
 		if len(body) == cap(body) {
-			grown := make([]byte, len(body), min(2*int64(cap(body)), limit+1)+1)
+			room = min(2*int64(cap(body)), limit+1) + 1
+			if err := grow(room - int64(cap(body))); err != nil {
+				return nil, err
+			}
+			grown := make([]byte, len(body), room)
 			copy(grown, body)
 			body = grown
 		}
