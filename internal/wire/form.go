@@ -226,7 +226,7 @@ func (d *formDecoder) list(t *typePlan, v unsafe.Pointer, at int32) error {
 			return err
 		}
 		d.pushIndex(i + 1)
-		err := d.value(t.elem, t.sl.extend(v), elemTime(t.elem), c)
+		err := d.value(t.elem, t.room(t.sl.extend(v)), elemTime(t.elem), c)
 		d.pop()
 		if err != nil {
 			return err
@@ -265,7 +265,7 @@ func (d *formDecoder) mapping(t *typePlan, v unsafe.Pointer, at int32) error {
 		if c >= 0 {
 			key := d.nodes[k].value
 			d.pushKey(key)
-			err := d.value(t.elem, room, elemTime(t.elem), c)
+			err := d.value(t.elem, t.room(room), elemTime(t.elem), c)
 			d.pop()
 			if err != nil {
 				return err

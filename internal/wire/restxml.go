@@ -111,7 +111,7 @@ func (a restXML) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 		if raw, err := o.sendRaw(w, op, f); raw {
 			return err
 		}
-		if v, ok := f.member(o.p, false); ok {
+		if v, ok := f.shown(o.p, false); ok {
 			e.declaration()
 			e.element(f.typ, v, cmp.Or(f.Wire, f.typ.Wire, f.typ.Name), a.namespace(f.Namespace, f.typ), f.timeFormat(TimeISO8601))
 		}
@@ -140,7 +140,7 @@ func (a restXML) unwrapped(e *xmlEncoder, o restOutput) {
 		}
 		e.declaration()
 		ns := a.namespace(f.Namespace, f.typ)
-		if v, ok := f.member(o.p, false); ok {
+		if v, ok := f.shown(o.p, false); ok {
 			e.element(f.typ, v, f.xml, ns, f.timeFormat(TimeISO8601))
 			return
 		}

@@ -307,6 +307,28 @@ func TestRESTXMLAnswers(t *testing.T) {
 	}
 }
 
+// TestSparseListsAndMaps checks that forms and XML respect that these hold pointers.
+func TestSparseListsAndMaps(t *testing.T) {
+	want := &parcelGaps{List: []*string{new("a"), new("b")}, Map: map[string]*label{"k": {Key: "x"}}}
+	op := parcelOperation(&parcels, "MindGaps")
+	in, err := parcels.Protocol(ProtocolRESTXML).Decode(op, restRequest(t, "/gaps", "<Gaps><List><member>a</member><member>b</member></List>"+
+		"<Map><entry><key>k</key><value><Key>x</Key></value></entry></Map></Gaps>", nil))
+	if err != nil || !reflect.DeepEqual(in, want) {
+		t.Errorf("XML: got %+v, %v", in, err)
+	}
+	op = parcelOperation(&parcels2, "MindGaps")
+	in, err = parcels2.Protocol(ProtocolEC2).Decode(op, Request{Body: []byte("List.1=a&List.2=b&Map.1.Key=k&Map.1.key=k&Map.1.value.Key=x")})
+	if err != nil || !reflect.DeepEqual(in, want) {
+		t.Errorf("form: got %+v, %v", in, err)
+	}
+	want.List, want.Map["l"] = append(want.List, nil), nil
+	body := encodeParcels(t, &parcels3, "MindGaps", want).Body.String()
+	if !strings.HasSuffix(body, "<Gaps><List><member>a</member><member>b</member></List><Map><entry><key>k</key><value><Key>x</Key></value>"+
+		"</entry></Map></Gaps>") {
+		t.Errorf("got %s", body)
+	}
+}
+
 func TestRESTXMLAnswersHEAD(t *testing.T) {
 	w := encodeParcels(t, &parcels3, "HeadParcel", &parcelBody{Length: new(int64(5 << 30))})
 	if w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("Content-Length") != "5368709120" {

@@ -52,7 +52,7 @@ func (e *xmlEncoder) members(t *typePlan, p unsafe.Pointer) {
 		if !f.inAnswerBody() || f.Flags&XMLAttribute != 0 {
 			continue
 		}
-		if v, ok := f.member(p, false); ok {
+		if v, ok := f.shown(p, false); ok {
 			e.member(f, v)
 		}
 	}
@@ -110,7 +110,7 @@ func (e *xmlEncoder) attributes(t *typePlan, p unsafe.Pointer) {
 		if f.Flags&XMLAttribute == 0 {
 			continue
 		}
-		v, ok := f.member(p, false)
+		v, ok := f.shown(p, false)
 		if !ok {
 			continue
 		}
@@ -120,10 +120,12 @@ func (e *xmlEncoder) attributes(t *typePlan, p unsafe.Pointer) {
 	}
 }
 
-// elements appends each element of the list at v.
+// elements appends each element of the list at v. XML has no null: such elements are left out, as are such entries of a map.
 func (e *xmlEncoder) elements(t *typePlan, v unsafe.Pointer, name string, ns *XMLNamespace) {
 	for i, n := 0, t.sl.length(v); i < n; i++ {
-		e.element(t.elem, t.sl.at(v, i), name, ns, elemTime(t.elem))
+		if v, ok := t.held(t.sl.at(v, i)); ok {
+			e.element(t.elem, v, name, ns, elemTime(t.elem))
+		}
 	}
 }
 
@@ -133,11 +135,15 @@ func (e *xmlEncoder) entries(t *typePlan, v unsafe.Pointer, name string, ns *XML
 	room := t.mp.scratch()
 	for _, key := range t.mp.keys(v) {
 		t.mp.load(v, key, room)
+		value, ok := t.held(room)
+		if !ok {
+			continue
+		}
 		e.open(name, ns)
 		e.open(keyName, t.KeyNamespace)
 		e.buf = appendXMLText(e.buf, key)
 		e.close(keyName)
-		e.element(t.elem, room, valueName, t.ElemNamespace, elemTime(t.elem))
+		e.element(t.elem, value, valueName, t.ElemNamespace, elemTime(t.elem))
 		e.close(name)
 	}
 }

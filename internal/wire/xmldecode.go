@@ -199,7 +199,7 @@ func (d *xmlDecoder) item(t *typePlan, v unsafe.Pointer) error {
 		return err
 	}
 	d.pushIndex(t.sl.length(v) + 1)
-	err := d.value(t.elem, t.sl.extend(v), elemTime(t.elem))
+	err := d.value(t.elem, t.room(t.sl.extend(v)), elemTime(t.elem))
 	d.pop()
 	return err
 }
@@ -244,7 +244,7 @@ func (d *xmlDecoder) entry(t *typePlan, v, room unsafe.Pointer) error {
 		case d.tag.local == valueName && !hasValue:
 			hasValue = true
 			d.pushKey(key)
-			err = d.value(t.elem, room, elemTime(t.elem))
+			err = d.value(t.elem, t.room(room), elemTime(t.elem))
 			d.pop()
 		case d.tag.local == keyName || d.tag.local == valueName:
 			err = errXML("the element <%s> stands twice", shortName(d.tag.local))

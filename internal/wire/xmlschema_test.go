@@ -58,6 +58,11 @@ type parcelBody struct {
 
 type parcelPlace struct{ Place *string }
 
+type parcelGaps struct {
+	List []*string
+	Map  map[string]*label
+}
+
 type lostError struct {
 	Message string
 	Where   string
@@ -91,6 +96,9 @@ const (
 	pStreamOut
 	pHead
 	pPlace
+	pGapList
+	pGapMap
+	pGaps
 	pLost
 	pEmpty
 )
@@ -167,6 +175,12 @@ var parcelTypes = []Type{
 	pPlace: {Name: "GetPlaceOutput", Kind: KindStruct, Go: StructOf[parcelPlace]{}, Fields: []Field{
 		{Name: "Place", Off: unsafe.Offsetof(parcelPlace{}.Place), Type: pString, Flags: Pointer},
 	}},
+	pGapList: {Name: "GapList", Kind: KindList, Go: SliceOf[*string]{}, Elem: pString, Sparse: true},
+	pGapMap:  {Name: "GapMap", Kind: KindMap, Go: MapOf[*label]{}, Elem: pLabel, Key: pString, Sparse: true},
+	pGaps: {Name: "Gaps", Kind: KindStruct, Go: StructOf[parcelGaps]{}, Fields: []Field{
+		{Name: "List", Off: unsafe.Offsetof(parcelGaps{}.List), Type: pGapList},
+		{Name: "Map", Off: unsafe.Offsetof(parcelGaps{}.Map), Type: pGapMap},
+	}},
 	pLost: {
 		Name: "Lost", Kind: KindStruct, Go: StructOf[lostError]{}, Fields: []Field{
 			{Name: "Message", Off: unsafe.Offsetof(lostError{}.Message), Type: pString},
@@ -183,6 +197,7 @@ var parcelOperations = []Operation{
 	{Name: "PutParcel", Method: "PUT", URI: "/{Bucket}", Input: pPayload, Output: pPayload},
 	{Name: "PutStream", Method: "PUT", URI: "/{Bucket}/s", Input: pStreamIn, Output: pStreamOut},
 	{Name: "HeadParcel", Method: "HEAD", URI: "/{Bucket}/s", Input: pStreamIn, Output: pHead},
+	{Name: "MindGaps", Method: "POST", URI: "/gaps", Input: pGaps, Output: pGaps},
 	{Name: "GetPlace", Method: "GET", URI: "/{Bucket}?place", Input: pEmpty, Output: pPlace, UnwrappedOutput: true},
 	{Name: "DropParcel", Method: "DELETE", URI: "/{Bucket}", Input: pEmpty, Output: pEmpty, NoOutput: true, Status: 204},
 	{Name: "TouchParcel", Method: "POST", URI: "/{Bucket}/t", Input: pEmpty, Output: pEmpty},
