@@ -65,6 +65,7 @@ func BenchmarkSQSSendMessage(b *testing.B) {
 }
 
 func marshal(b *testing.B, v any) {
+	b.Helper()
 	out, err := json.Marshal(v)
 	if err != nil || len(out) == 0 {
 		b.Fatal(err)

@@ -141,6 +141,7 @@ type client struct {
 }
 
 func (c *client) call(tb testing.TB, request []byte) {
+	tb.Helper()
 	if _, err := c.conn.Write(request); err != nil {
 		tb.Error(err)
 		return

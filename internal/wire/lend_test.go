@@ -34,7 +34,8 @@ func TestLend(t *testing.T) {
 	}
 	kept := *lent // strings, slices, maps and pointers of the copy, as a service might keep them
 	key := ""
-	for key = range kept.Tags { //nolint:revive // the one key
+	for k := range kept.Tags {
+		key = k
 	}
 	take()
 	if !reflect.DeepEqual(original, fullEverything()) {

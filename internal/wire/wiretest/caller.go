@@ -74,5 +74,8 @@ func copyError(err error) error {
 	if broken != nil {
 		return broken
 	}
-	return c.(wire.APIError)
+	if e, ok := c.(wire.APIError); ok {
+		return e
+	}
+	return err
 }
