@@ -3,8 +3,12 @@
 package conformance
 
 import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -225,6 +229,73 @@ func TestSigningLikeTheGoSDK(t *testing.T) {
 		if a, b := sorted(t, ours.URL.String()), sorted(t, signed); a != b {
 			t.Errorf("%s:\n ours %s\ntheirs %s", service, a, b)
 		}
+	}
+}
+
+// TestEventSignerOfTheGoSDK verifies frames that aws-sdk-go-v2 signed, over a change of the day.
+func TestEventSignerOfTheGoSDK(t *testing.T) {
+	now := time.Date(2026, 11, 25, 23, 59, 59, 0, time.UTC)
+	keys := sigv4.Keys{AccessKeyID: "AKIATEST", SecretAccessKey: "secret"}
+	request := func() (*http.Request, *sigv4.Signature) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/stream", nil)
+		sigv4.Sign(r, keys, "eu-west-1", "transcribe", sigv4.StreamingEvents, now)
+		sig, err := sigv4.Parse(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, sig
+	}
+	_, sig := request()
+	seed, err := hex.DecodeString(sig.Hex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer := v4.NewStreamSigner(aws.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey}, "transcribe", "eu-west-1", seed)
+	var frames [][]byte
+	for i, payload := range []string{"first", strings.Repeat("second", 20_000), "third", ""} {
+		at := now.Add(time.Duration(i) * 700 * time.Millisecond)
+		date := binary.BigEndian.AppendUint64([]byte("\x05:date\x08"), uint64(at.UnixMilli()))
+		signature, err := signer.GetSignature(t.Context(), date, []byte(payload), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		headers := append(append(date, "\x10:chunk-signature\x06\x00\x20"...), signature...)
+		b := binary.BigEndian.AppendUint32(nil, uint32(16+len(headers)+len(payload)))
+		b = binary.BigEndian.AppendUint32(b, uint32(len(headers)))
+		b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+		b = append(append(b, headers...), payload...)
+		frames = append(frames, binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b)))
+	}
+	verify := func(secret string, frames ...[]byte) (string, error) {
+		r, sig := request()
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(bytes.Join(frames, nil))), -1
+		var v sigv4.Verifier
+		b, err := v.Begin(r, sig, secret, now)
+		if err != nil {
+			return "", err
+		}
+		got, err := io.ReadAll(b)
+		return string(got), err
+	}
+	if got, err := verify("secret", frames...); err != nil || got != "first"+strings.Repeat("second", 20_000)+"third" {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	for name, c := range map[string]struct {
+		frames [][]byte
+		want   string
+	}{
+		"one left out": {[][]byte{frames[0], frames[2], frames[3]}, "first"},
+		"two swapped":  {[][]byte{frames[1], frames[0], frames[2], frames[3]}, ""},
+		"one again":    {[][]byte{frames[0], frames[0]}, "first"},
+		"no end":       {frames[:1], "first"},
+		"only the end": {frames[3:], ""},
+	} {
+		if got, err := verify("secret", c.frames...); err == nil || got != c.want {
+			t.Errorf("%s: %q, %v, want %q and an error", name, got, err, c.want)
+		}
+	}
+	if got, err := verify("other", frames...); err == nil || got != "" {
+		t.Errorf("another secret: %d bytes, %v", len(got), err)
 	}
 }
 

@@ -20,6 +20,7 @@ type Body struct {
 	then    func()    // what waits for the end of pending; may be nil
 	hash    hash.Hash // nil: nothing to compare
 	check   func(sum string) error
+	framed  io.Reader    // takes the framing off: chunks, or signed events; nil for none
 	chunks  *chunkReader // nil: not chunked
 	err     error        // of the end: io.EOF or why there is none
 }
@@ -32,8 +33,8 @@ func (b *Body) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	if b.chunks != nil {
-		n, err := b.chunks.Read(p)
+	if b.framed != nil {
+		n, err := b.framed.Read(p)
 		b.err = err
 		return n, err
 	}
@@ -58,6 +59,13 @@ func (b *Body) Close() error { return b.src.Close() }
 
 // Pending tells that not even the head is verified before io.EOF: the signature covers a digest that nothing names.
 func (b *Body) Pending() bool { return b.pending }
+
+// unchunk makes b read chunks.
+func (b *Body) unchunk(h http.Header, p payload, s chunkSigner) (err error) {
+	b.chunks, err = newChunkReader(b.src, h, p, b.length, s)
+	b.framed = b.chunks
+	return err
+}
 
 // Then runs f when the signature is verified: at once unless it is pending.
 func (b *Body) Then(f func()) {

@@ -124,7 +124,7 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 
 // ended turns the end of the connection's body into the error of one that is cut.
 func ended(err error) error {
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return incompleteBody()
 	}
 	return err
@@ -159,23 +159,14 @@ func (c *chunkReader) header() error {
 	return c.signedChunk(size, given)
 }
 
-// signedChunk reads a chunk and compares its signature. The buffer grows with what arrives, not with what is announced.
+// signedChunk reads a chunk and compares its signature.
 func (c *chunkReader) signedChunk(size int64, given string) error {
 	if size > maxChunk {
 		return tooLargeChunk()
 	}
-	const step = 64 << 10
-	c.buffer = c.buffer[:0]
-	for int64(len(c.buffer)) < size {
-		n := min(size-int64(len(c.buffer)), int64(max(step, len(c.buffer))))
-		at := len(c.buffer)
-		c.buffer = append(c.buffer, make([]byte, n)...)
-		if _, err := io.ReadFull(c.src, c.buffer[at:]); err != nil {
-			if errors.Is(err, io.ErrUnexpectedEOF) {
-				err = io.EOF
-			}
-			return ended(err)
-		}
+	var err error
+	if c.buffer, err = readGrowing(c.src, c.buffer[:0], size); err != nil {
+		return ended(err)
 	}
 	if !hmac.Equal([]byte(c.signer.next("PAYLOAD", c.buffer)), []byte(given)) {
 		return wrongChunk()

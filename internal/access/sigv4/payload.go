@@ -28,6 +28,7 @@ type payload struct {
 	chunked  bool
 	signed   bool // with a signature in each chunk
 	trailers bool
+	events   bool // signed frames of an event stream
 }
 
 // payloadOf reads what r says of its body. The error is an *Error.
@@ -54,6 +55,9 @@ func payloadOf(r *http.Request, sig *Signature) (payload, error) {
 		return p, nil
 	case isDigest(named):
 		p.digest = true
+		return p, nil
+	case named == StreamingEvents && !isS3(sig.Scope.Service):
+		p.events = true
 		return p, nil
 	case !isS3(sig.Scope.Service): // aws-chunked is S3's
 		return p, invalid(mismatch)

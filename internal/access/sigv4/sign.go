@@ -20,7 +20,7 @@ func Sign(r *http.Request, k Keys, region, service, payload string, now time.Tim
 	if k.SessionToken != "" {
 		r.Header.Set("X-Amz-Security-Token", k.SessionToken)
 	}
-	if isS3(service) || payload == UnsignedPayload {
+	if isS3(service) || !isDigest(payload) {
 		r.Header.Set("X-Amz-Content-Sha256", payload)
 	}
 	if r.Host == "" {

@@ -2,10 +2,11 @@
 
 // Package sigv4 parses, verifies and makes AWS Signature Version 4 signatures of HTTP requests: in the Authorization
 // header and in the query (presigned URLs), with and without a session token, and of bodies that arrive in signed chunks
-// (aws-chunked), with and without trailers.
+// (aws-chunked), with and without trailers, or in signed event-stream frames.
 //
-// It does not know whose keys it checks (package access does), and it does not do S3's POST forms, signed event streams,
-// nor SigV4A. Read parse.go, then verify.go, payload.go, canonical.go; chunked bodies are chunk.go and trailer.go.
+// It does not know whose keys it checks (package access does), and it does not do S3's POST forms nor SigV4A. It signs
+// heads and presigned URLs, no chunks and no frames. Read parse.go, then verify.go, payload.go, canonical.go; chunked bodies
+// are chunk.go and trailer.go, event streams events.go.
 //
 // The algorithm is that of "Create a signed AWS API request" in the IAM User Guide and of "Authenticating Requests" in the
 // S3 API reference; testdata holds requests signed by botocore, which decide where clients differ.

@@ -27,14 +27,14 @@ const (
 
 // Verify checks that r was signed with secret as sig says, at most MaxSkew from now or within a presigned request's
 // life. bodySHA256 is the body's digest (SumHex) as received; it is ignored where the protocol lets a client leave the
-// body unsigned. A chunked body is refused: Begin reads those. The error is an *Error.
+// body unsigned. A body in chunks or signed events is refused: Begin reads those. The error is an *Error.
 func (v *Verifier) Verify(r *http.Request, sig *Signature, secret, bodySHA256 string, now time.Time) error {
 	p, err := v.head(r, sig, now)
 	if err != nil {
 		return err
 	}
 	switch {
-	case p.chunked:
+	case p.chunked, p.events:
 		return invalid(mismatch)
 	case p.hash == "":
 		p.hash = bodySHA256
@@ -77,6 +77,8 @@ func (v *Verifier) Begin(r *http.Request, sig *Signature, secret string, now tim
 		return nil, err
 	}
 	switch {
+	case p.events:
+		b.length, b.framed = -1, newEventReader(b.src, sig, secret)
 	case p.chunked:
 		if b.length, err = decodedLength(r.Header); err != nil {
 			return nil, err
@@ -84,7 +86,7 @@ func (v *Verifier) Begin(r *http.Request, sig *Signature, secret string, now tim
 		if !p.signed {
 			key = nil
 		}
-		b.chunks, err = newChunkReader(b.src, r.Header, p, b.length, chunkSigner{key: key, stamp: sig.Stamp, scope: sig.Scope, last: sig.Hex})
+		err = b.unchunk(r.Header, p, chunkSigner{key: key, stamp: sig.Stamp, scope: sig.Scope, last: sig.Hex})
 		return b, err
 	case p.digest:
 		b.watch(func(sum string) error {
@@ -97,23 +99,26 @@ func (v *Verifier) Begin(r *http.Request, sig *Signature, secret string, now tim
 	return b, nil
 }
 
-// Decode returns the reader that takes the framing off a chunked body without verifying anything, nil for a body that
-// is not chunked: for servers that let everybody in. The error is an *Error.
+// Decode returns the reader that takes the framing off a body in chunks or signed events without verifying anything, nil
+// for any other body: for servers that let everybody in. The error is an *Error.
 func Decode(r *http.Request, sig *Signature) (*Body, error) {
 	p, err := payloadOf(r, sig)
-	if err != nil || !p.chunked {
+	if err != nil || !p.chunked && !p.events {
 		return nil, nil //nolint:nilerr // nothing is verified here
 	}
 	b := &Body{src: r.Body}
 	if b.src == nil {
 		b.src = http.NoBody
 	}
+	if p.events {
+		b.length, b.framed = -1, newEventReader(b.src, sig, "")
+		return b, nil
+	}
 	if b.length, err = decodedLength(r.Header); err != nil {
 		return nil, err
 	}
 	p.signed = false
-	b.chunks, err = newChunkReader(b.src, r.Header, p, b.length, chunkSigner{})
-	return b, err
+	return b, b.unchunk(r.Header, p, chunkSigner{})
 }
 
 func wrongDigest(named, computed string) *Error {
