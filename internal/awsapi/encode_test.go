@@ -174,7 +174,7 @@ func inputType(t *testing.T, c contract, op string) reflect.Type {
 // TestBucketPattern: a pattern with a look behind comes from the model and is checked.
 func TestBucketPattern(t *testing.T) {
 	t.Parallel()
-	types := lambda.Schema().Types
+	types := lambda.Schema().Prepare().Types
 	i := slices.IndexFunc(types, func(x wire.Type) bool { return x.Name == "S3Bucket" })
 	if i < 0 || types[i].Rules == nil {
 		t.Fatal("the table has no rules for S3Bucket")

@@ -4,12 +4,14 @@ package wire
 
 import (
 	"iter"
+	"reflect"
 	"slices"
 	"unsafe"
 )
 
 // GoType gives the codecs typed access to a Go structure, slice or map behind an unsafe pointer, which keeps allocation
-// and garbage collection exact without reflection. It is implemented by StructOf, SliceOf, MapOf and EventsOf only.
+// and garbage collection exact without reflection. It is implemented by StructOf, SliceOf, MapOf and EventsOf,
+// and by what goTypeOf makes.
 type GoType interface {
 	alloc() unsafe.Pointer // a new zero value
 	size() uintptr         // of a structure, of an element, about that of an entry
@@ -59,6 +61,7 @@ type eventsType interface {
 	GoType
 	absent(p unsafe.Pointer) bool
 	each(p unsafe.Pointer) iter.Seq2[unsafe.Pointer, error]
+	union() reflect.Type                                         // E
 	event() unsafe.Pointer                                       // a new zero E
 	set(p unsafe.Pointer, from iter.Seq2[unsafe.Pointer, error]) // from gives pointers to an E, or errors
 }
@@ -157,6 +160,8 @@ func (EventsOf[E]) each(p unsafe.Pointer) iter.Seq2[unsafe.Pointer, error] {
 		}
 	}
 }
+
+func (EventsOf[E]) union() reflect.Type { return reflect.TypeFor[E]() }
 
 func (EventsOf[E]) event() unsafe.Pointer { return unsafe.Pointer(new(E)) }
 

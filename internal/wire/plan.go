@@ -72,7 +72,10 @@ const fewFields = 8
 
 // prepared returns the plan, computing it once.
 func (s *Schema) prepared() *plan {
-	s.once.Do(func() { s.plan = prepare(s) })
+	s.once.Do(func() {
+		s.unpack()
+		s.plan = prepare(s)
+	})
 	return s.plan
 }
 

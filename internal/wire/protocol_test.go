@@ -167,15 +167,15 @@ func (echo) CallJSON(context.Context, string, string, []byte) ([]byte, error) { 
 
 func TestCallIsTyped(t *testing.T) {
 	in := &nested{Key: "k"}
-	if out, err := Call[nested](t.Context(), echo{}, "test", "Echo", in); err != nil || out != in {
+	if out, err := Call[*nested](t.Context(), echo{}, "test", "Echo", in); err != nil || out != in {
 		t.Errorf("got %v, %v", out, err)
 	}
 	failed := &notFoundError{Message: "x"}
 	var as *notFoundError
-	if _, err := Call[nested](t.Context(), echo{err: failed}, "test", "Echo", in); !errors.As(err, &as) {
+	if _, err := Call[*nested](t.Context(), echo{err: failed}, "test", "Echo", in); !errors.As(err, &as) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Call[nested](t.Context(), echo{}, "test", "Wrong", in); err == nil {
+	if _, err := Call[*nested](t.Context(), echo{}, "test", "Wrong", in); err == nil {
 		t.Error("a wrong type passed")
 	}
 	if info := ErrorInfoOf(failed); info.Code != "NotFound" {

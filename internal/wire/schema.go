@@ -247,7 +247,7 @@ const (
 )
 
 // Schema is the static table of one service. Generated code declares it as a package variable and hands out its address;
-// only the unexported part changes, once, at the first use.
+// only the unexported part and Types change, once, at the first use.
 type Schema struct {
 	ID             string // the folder in internal/awsapi, and the service's name in Caller: "sqs"
 	ServiceID      string // of the SDKs: "CloudWatch Logs"
@@ -276,7 +276,10 @@ type Schema struct {
 	// MaxBody caps request bodies in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
 
+	// Types is empty before the first use when it is made of Table and Go: see table.go, and Prepare.
 	Types      []Type
+	Table      string
+	Go         []any
 	Operations []Operation
 	Missing    Routes // operations of the model that are not implemented
 
@@ -296,6 +299,12 @@ func (s *Schema) BodyLimit(op *Operation) int64 {
 		return s.MaxBody
 	}
 	return DefaultMaxBody
+}
+
+// Prepare does what the first use would do, and returns s with its Types.
+func (s *Schema) Prepare() *Schema {
+	s.prepared()
+	return s
 }
 
 // Operation finds an implemented operation by name: its index in Operations, or -1.

@@ -56,15 +56,16 @@ func (p principal) context(ctx context.Context) context.Context {
 	return reqctx.With(ctx, as)
 }
 
-// Call is the typed form of c.Call for generated clients: O is the operation's output structure.
-func Call[O any](ctx context.Context, c Caller, service, operation string, in any) (*O, error) {
+// Call is the typed form of c.Call for generated clients: P is a pointer to the operation's output structure.
+func Call[P any](ctx context.Context, c Caller, service, operation string, in any) (P, error) {
+	var none P
 	out, err := c.Call(ctx, service, operation, in)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	o, ok := out.(*O)
+	o, ok := out.(P)
 	if !ok {
-		return nil, fmt.Errorf("call %s %s: result is a %T", service, operation, out)
+		return none, fmt.Errorf("call %s %s: result is a %T", service, operation, out)
 	}
 	return o, nil
 }
@@ -80,5 +81,5 @@ type APIError interface {
 // ErrorInfoOf returns the traits of e.
 func ErrorInfoOf(e APIError) *ErrorInfo {
 	s, ref := e.WireType()
-	return s.Types[ref].Error
+	return s.Prepare().Types[ref].Error
 }

@@ -217,7 +217,7 @@ func emitAPI(s *service) ([]byte, error) {
 		out := s.goNames[op.output]
 		w.f("// %s implements API.\nfunc (c Client) %s(ctx context.Context, in *%s) (*%s, error) {\n",
 			op.name, op.name, s.goNames[op.input], out)
-		w.f("return wire.Call[%s](ctx, c.Caller, %q, %q, in)\n}\n\n", out, s.name, op.name)
+		w.f("return wire.Call[*%s](ctx, c.Caller, %q, %q, in)\n}\n\n", out, s.name, op.name)
 	}
 	doc := fmt.Sprintf("// Package %s is the contract of %s (API version %s): types, errors, the API interface and the schema table.\n"+
 		"// It holds no behaviour. Read API in zz_api.go first.\n", s.pkg, s.model.Metadata.ServiceID, s.model.Metadata.APIVersion)

@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/gustcloud/gust/tools/internal/c2j"
@@ -24,11 +23,13 @@ func emitSchema(s *service) ([]byte, error) {
 	if err := s.header(&w); err != nil {
 		return nil, err
 	}
-	w.f("Types: []wire.Type{\n{},\n")
-	for _, n := range s.shapes {
-		if err := s.typeEntry(&w, n); err != nil {
-			return nil, fmt.Errorf("shape %s: %w", n, err)
-		}
+	table, goTypes, err := s.table()
+	if err != nil {
+		return nil, err
+	}
+	w.f("Table: `\n%s`,\nGo: []any{\n", table)
+	for _, g := range goTypes {
+		w.f("%s,\n", g)
 	}
 	w.f("},\nOperations: []wire.Operation{\n")
 	for _, op := range s.ops {
@@ -156,187 +157,7 @@ func (a *attrs) namespace(key string, n *c2j.XMLNamespec) {
 	a.add(key, "&wire.XMLNamespace{"+x.String()+"}")
 }
 
-func (a *attrs) time(key, format string) error {
-	switch format {
-	case "":
-	case "unixTimestamp":
-		a.add(key, "wire.TimeEpoch")
-	case "iso8601":
-		a.add(key, "wire.TimeISO8601")
-	case "rfc822":
-		a.add(key, "wire.TimeRFC822")
-	default:
-		return fmt.Errorf("unknown timestamp format %q", format)
-	}
-	return nil
-}
-
 func (a attrs) String() string { return strings.Join(a, ", ") }
-
-func (s *service) typeEntry(w *writer, name string) error {
-	x := s.model.Shapes[name]
-	kind, goType, err := s.kind(name)
-	if err != nil {
-		return err
-	}
-	a := attrs{}
-	a.text("Name", name)
-	a.add("Kind", "wire."+kind)
-	if goType != "" {
-		a.add("Go", "wire."+goType+"{}")
-	}
-	if r := x.Member; r != nil {
-		a.add("Elem", ref(r.Shape))
-		a.text("ElemName", r.LocationName)
-		a.namespace("ElemNamespace", r.XMLNamespace)
-	}
-	if r := x.Value; r != nil {
-		a.add("Elem", ref(r.Shape))
-		a.text("ElemName", r.LocationName)
-		a.namespace("ElemNamespace", r.XMLNamespace)
-		a.add("Key", ref(x.Key.Shape))
-		a.text("KeyName", x.Key.LocationName)
-		a.namespace("KeyNamespace", x.Key.XMLNamespace)
-	}
-	a.truth("Flattened", x.Flattened)
-	a.truth("Sparse", x.Sparse)
-	if err := a.time("Time", x.TimestampFormat); err != nil {
-		return err
-	}
-	a.text("Wire", x.LocationName)
-	a.namespace("Namespace", x.XMLNamespace)
-	if rules := s.rules(name); len(rules) > 0 {
-		a.add("Rules", "&wire.Constraints{"+rules.String()+"}")
-	}
-	if x.Exception {
-		a.add("Error", "&wire.ErrorInfo{"+s.errorInfo(name, x).String()+"}")
-	}
-	w.f("{%s", a)
-	if len(x.Members) > 0 {
-		w.f(", Fields: []wire.Field{\n")
-		for _, m := range x.Members {
-			f, err := s.fieldEntry(name, m)
-			if err != nil {
-				return fmt.Errorf("member %s: %w", m.Name, err)
-			}
-			w.f("{%s},\n", f)
-		}
-		w.f("}")
-	}
-	w.f("},\n")
-	return nil
-}
-
-func (s *service) kind(name string) (kind, goType string, err error) {
-	x := s.model.Shapes[name]
-	if x.Document {
-		return "KindDocument", "", nil
-	}
-	switch x.Type {
-	case "structure":
-		if g := s.overlay.Types[name]; g != "" {
-			return "KindAttribute", "StructOf[" + g + "]", nil
-		}
-		if x.EventStream {
-			return "KindEvents", "EventsOf[" + s.goNames[name] + "]", nil
-		}
-		if x.Union {
-			return "KindUnion", "StructOf[" + s.goNames[name] + "]", nil
-		}
-		return "KindStruct", "StructOf[" + s.goNames[name] + "]", nil
-	case "list":
-		e, err := s.goType(x.Member.Shape)
-		return "KindList", "SliceOf[" + e + "]", err
-	case "map":
-		e, err := s.goType(x.Value.Shape)
-		return "KindMap", "MapOf[" + e + "]", err
-	case "blob":
-		if x.Streaming {
-			return "KindStream", "", nil
-		}
-	}
-	return scalars[x.Type].kind, "", nil
-}
-
-func (s *service) errorInfo(name string, x *c2j.Shape) attrs {
-	a := attrs{}
-	a.text("Code", s.errorCode(name))
-	if q := s.queryCode(name); q != s.errorCode(name) {
-		a.text("QueryCode", q)
-	}
-	a.text("Prefix", s.overlay.Errors[name].Prefix)
-	a.add("Status", fmt.Sprint(errorStatus(x)))
-	a.truth("Sender", !x.Fault && errorStatus(x) < 500)
-	a.text("Message", messageOf(x))
-	return a
-}
-
-// locations maps "location" of a member.
-var locations = map[string]string{
-	"uri": "InURI", "querystring": "InQuery", "header": "InHeader", "headers": "InHeaders", "statusCode": "InStatus",
-}
-
-func (s *service) fieldEntry(owner string, m c2j.Member) (attrs, error) {
-	o, x := s.model.Shapes[owner], s.model.Shapes[m.Shape]
-	a := attrs{}
-	a.text("Name", m.Name)
-	if m.LocationName != m.Name || o.Payload == m.Name { // a payload without one has the name of its shape, in XML
-		a.text("Wire", m.LocationName)
-	}
-	if s.yielded(owner, m) {
-		a.add("Type", ref(m.Shape))
-		return a, nil
-	}
-	a.add("Off", fmt.Sprintf("unsafe.Offsetof(%s{}.%s)", s.goNames[owner], exported(m.Name)))
-	a.add("Type", ref(m.Shape))
-	_, pointer, err := s.field(owner, m)
-	if err != nil {
-		return nil, err
-	}
-	var flags []string
-	for _, f := range []struct {
-		on   bool
-		name string
-	}{
-		{slices.Contains(o.Required, m.Name), "Required"},
-		{pointer, "Pointer"},
-		{m.Flattened, "Flattened"},
-		{m.XMLAttribute, "XMLAttribute"},
-		{m.Idempotency, "IdempotencyToken"},
-		{x.Sensitive, "Sensitive"},
-		{m.HostLabel, "HostLabel"},
-		{m.JSONValue, "JSONValue"},
-		{m.EventPayload, "EventPayload"},
-		{m.EventHeader, "EventHeader"},
-		{m.EventHeader && x.Type == "byte", "EventByte"},
-		{m.EventHeader && x.Type == "short", "EventShort"},
-	} {
-		if f.on {
-			flags = append(flags, "wire."+f.name)
-		}
-	}
-	if len(flags) > 0 {
-		a.add("Flags", strings.Join(flags, " | "))
-	}
-	switch {
-	case o.Payload == m.Name:
-		a.add("Loc", "wire.InPayload")
-	case m.EventHeader || m.EventPayload:
-		a.add("Loc", "wire.InEvent")
-	case m.Location == "":
-	case locations[m.Location] == "":
-		return nil, fmt.Errorf("unknown location %q", m.Location)
-	default:
-		a.add("Loc", "wire."+locations[m.Location])
-	}
-	if err := a.time("Time", m.TimestampFormat); err != nil {
-		return nil, err
-	}
-	a.text("QueryName", m.QueryName)
-	a.text("AltWire", s.overlay.Members[owner+"."+m.Name].AltWire)
-	a.namespace("Namespace", m.XMLNamespace)
-	return a, nil
-}
 
 func (s *service) operationEntry(w *writer, op operation) {
 	a := attrs{}

@@ -22,6 +22,7 @@ type service struct {
 	shapes  []string          // all shapes that the table holds, sorted
 	goNames map[string]string // shape to Go type name (structures) or constant prefix (enums)
 	inputs  map[string]bool   // shapes that are an operation's input
+	refs    map[string]int    // shapes by their place in the table, from 1
 	added   map[string]bool   // errors that are the overlay's and not the model's
 }
 
@@ -307,10 +308,10 @@ func (s *service) goType(name string) (string, error) {
 
 // scalars maps the model's types without parts.
 var scalars = map[string]struct{ goType, kind string }{
-	"string": {"string", "KindString"}, "character": {"string", "KindString"}, "boolean": {"bool", "KindBool"},
-	"byte": {"int32", "KindInt32"}, "short": {"int32", "KindInt32"}, "integer": {"int32", "KindInt32"},
-	"long": {"int64", "KindInt64"}, "float": {"float32", "KindFloat32"}, "double": {"float64", "KindFloat64"},
-	"timestamp": {"time.Time", "KindTime"}, "blob": {"[]byte", "KindBlob"},
+	"string": {"string", "t"}, "character": {"string", "t"}, "boolean": {"bool", "b"},
+	"byte": {"int32", "i"}, "short": {"int32", "i"}, "integer": {"int32", "i"},
+	"long": {"int64", "j"}, "float": {"float32", "f"}, "double": {"float64", "d"},
+	"timestamp": {"time.Time", "z"}, "blob": {"[]byte", "x"},
 }
 
 // field is the Go type of a member and whether it is a pointer to a scalar. The rules stand in internal/wire/schema.go.

@@ -133,125 +133,125 @@ var _ API = Client{}
 
 // AttachRolePolicy implements API.
 func (c Client) AttachRolePolicy(ctx context.Context, in *AttachRolePolicyRequest) (*AttachRolePolicyOutput, error) {
-	return wire.Call[AttachRolePolicyOutput](ctx, c.Caller, "iam", "AttachRolePolicy", in)
+	return wire.Call[*AttachRolePolicyOutput](ctx, c.Caller, "iam", "AttachRolePolicy", in)
 }
 
 // CreateAccessKey implements API.
 func (c Client) CreateAccessKey(ctx context.Context, in *CreateAccessKeyRequest) (*CreateAccessKeyResponse, error) {
-	return wire.Call[CreateAccessKeyResponse](ctx, c.Caller, "iam", "CreateAccessKey", in)
+	return wire.Call[*CreateAccessKeyResponse](ctx, c.Caller, "iam", "CreateAccessKey", in)
 }
 
 // CreateRole implements API.
 func (c Client) CreateRole(ctx context.Context, in *CreateRoleRequest) (*CreateRoleResponse, error) {
-	return wire.Call[CreateRoleResponse](ctx, c.Caller, "iam", "CreateRole", in)
+	return wire.Call[*CreateRoleResponse](ctx, c.Caller, "iam", "CreateRole", in)
 }
 
 // CreateUser implements API.
 func (c Client) CreateUser(ctx context.Context, in *CreateUserRequest) (*CreateUserResponse, error) {
-	return wire.Call[CreateUserResponse](ctx, c.Caller, "iam", "CreateUser", in)
+	return wire.Call[*CreateUserResponse](ctx, c.Caller, "iam", "CreateUser", in)
 }
 
 // DeleteAccessKey implements API.
 func (c Client) DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyRequest) (*DeleteAccessKeyOutput, error) {
-	return wire.Call[DeleteAccessKeyOutput](ctx, c.Caller, "iam", "DeleteAccessKey", in)
+	return wire.Call[*DeleteAccessKeyOutput](ctx, c.Caller, "iam", "DeleteAccessKey", in)
 }
 
 // DeleteRole implements API.
 func (c Client) DeleteRole(ctx context.Context, in *DeleteRoleRequest) (*DeleteRoleOutput, error) {
-	return wire.Call[DeleteRoleOutput](ctx, c.Caller, "iam", "DeleteRole", in)
+	return wire.Call[*DeleteRoleOutput](ctx, c.Caller, "iam", "DeleteRole", in)
 }
 
 // DeleteRolePolicy implements API.
 func (c Client) DeleteRolePolicy(ctx context.Context, in *DeleteRolePolicyRequest) (*DeleteRolePolicyOutput, error) {
-	return wire.Call[DeleteRolePolicyOutput](ctx, c.Caller, "iam", "DeleteRolePolicy", in)
+	return wire.Call[*DeleteRolePolicyOutput](ctx, c.Caller, "iam", "DeleteRolePolicy", in)
 }
 
 // DeleteUser implements API.
 func (c Client) DeleteUser(ctx context.Context, in *DeleteUserRequest) (*DeleteUserOutput, error) {
-	return wire.Call[DeleteUserOutput](ctx, c.Caller, "iam", "DeleteUser", in)
+	return wire.Call[*DeleteUserOutput](ctx, c.Caller, "iam", "DeleteUser", in)
 }
 
 // DetachRolePolicy implements API.
 func (c Client) DetachRolePolicy(ctx context.Context, in *DetachRolePolicyRequest) (*DetachRolePolicyOutput, error) {
-	return wire.Call[DetachRolePolicyOutput](ctx, c.Caller, "iam", "DetachRolePolicy", in)
+	return wire.Call[*DetachRolePolicyOutput](ctx, c.Caller, "iam", "DetachRolePolicy", in)
 }
 
 // GetAccessKeyLastUsed implements API.
 func (c Client) GetAccessKeyLastUsed(ctx context.Context, in *GetAccessKeyLastUsedRequest) (*GetAccessKeyLastUsedResponse, error) {
-	return wire.Call[GetAccessKeyLastUsedResponse](ctx, c.Caller, "iam", "GetAccessKeyLastUsed", in)
+	return wire.Call[*GetAccessKeyLastUsedResponse](ctx, c.Caller, "iam", "GetAccessKeyLastUsed", in)
 }
 
 // GetRole implements API.
 func (c Client) GetRole(ctx context.Context, in *GetRoleRequest) (*GetRoleResponse, error) {
-	return wire.Call[GetRoleResponse](ctx, c.Caller, "iam", "GetRole", in)
+	return wire.Call[*GetRoleResponse](ctx, c.Caller, "iam", "GetRole", in)
 }
 
 // GetRolePolicy implements API.
 func (c Client) GetRolePolicy(ctx context.Context, in *GetRolePolicyRequest) (*GetRolePolicyResponse, error) {
-	return wire.Call[GetRolePolicyResponse](ctx, c.Caller, "iam", "GetRolePolicy", in)
+	return wire.Call[*GetRolePolicyResponse](ctx, c.Caller, "iam", "GetRolePolicy", in)
 }
 
 // GetUser implements API.
 func (c Client) GetUser(ctx context.Context, in *GetUserRequest) (*GetUserResponse, error) {
-	return wire.Call[GetUserResponse](ctx, c.Caller, "iam", "GetUser", in)
+	return wire.Call[*GetUserResponse](ctx, c.Caller, "iam", "GetUser", in)
 }
 
 // ListAccessKeys implements API.
 func (c Client) ListAccessKeys(ctx context.Context, in *ListAccessKeysRequest) (*ListAccessKeysResponse, error) {
-	return wire.Call[ListAccessKeysResponse](ctx, c.Caller, "iam", "ListAccessKeys", in)
+	return wire.Call[*ListAccessKeysResponse](ctx, c.Caller, "iam", "ListAccessKeys", in)
 }
 
 // ListAttachedRolePolicies implements API.
 func (c Client) ListAttachedRolePolicies(ctx context.Context, in *ListAttachedRolePoliciesRequest) (*ListAttachedRolePoliciesResponse, error) {
-	return wire.Call[ListAttachedRolePoliciesResponse](ctx, c.Caller, "iam", "ListAttachedRolePolicies", in)
+	return wire.Call[*ListAttachedRolePoliciesResponse](ctx, c.Caller, "iam", "ListAttachedRolePolicies", in)
 }
 
 // ListInstanceProfilesForRole implements API.
 func (c Client) ListInstanceProfilesForRole(ctx context.Context, in *ListInstanceProfilesForRoleRequest) (*ListInstanceProfilesForRoleResponse, error) {
-	return wire.Call[ListInstanceProfilesForRoleResponse](ctx, c.Caller, "iam", "ListInstanceProfilesForRole", in)
+	return wire.Call[*ListInstanceProfilesForRoleResponse](ctx, c.Caller, "iam", "ListInstanceProfilesForRole", in)
 }
 
 // ListRolePolicies implements API.
 func (c Client) ListRolePolicies(ctx context.Context, in *ListRolePoliciesRequest) (*ListRolePoliciesResponse, error) {
-	return wire.Call[ListRolePoliciesResponse](ctx, c.Caller, "iam", "ListRolePolicies", in)
+	return wire.Call[*ListRolePoliciesResponse](ctx, c.Caller, "iam", "ListRolePolicies", in)
 }
 
 // ListRoleTags implements API.
 func (c Client) ListRoleTags(ctx context.Context, in *ListRoleTagsRequest) (*ListRoleTagsResponse, error) {
-	return wire.Call[ListRoleTagsResponse](ctx, c.Caller, "iam", "ListRoleTags", in)
+	return wire.Call[*ListRoleTagsResponse](ctx, c.Caller, "iam", "ListRoleTags", in)
 }
 
 // ListRoles implements API.
 func (c Client) ListRoles(ctx context.Context, in *ListRolesRequest) (*ListRolesResponse, error) {
-	return wire.Call[ListRolesResponse](ctx, c.Caller, "iam", "ListRoles", in)
+	return wire.Call[*ListRolesResponse](ctx, c.Caller, "iam", "ListRoles", in)
 }
 
 // ListUsers implements API.
 func (c Client) ListUsers(ctx context.Context, in *ListUsersRequest) (*ListUsersResponse, error) {
-	return wire.Call[ListUsersResponse](ctx, c.Caller, "iam", "ListUsers", in)
+	return wire.Call[*ListUsersResponse](ctx, c.Caller, "iam", "ListUsers", in)
 }
 
 // PutRolePolicy implements API.
 func (c Client) PutRolePolicy(ctx context.Context, in *PutRolePolicyRequest) (*PutRolePolicyOutput, error) {
-	return wire.Call[PutRolePolicyOutput](ctx, c.Caller, "iam", "PutRolePolicy", in)
+	return wire.Call[*PutRolePolicyOutput](ctx, c.Caller, "iam", "PutRolePolicy", in)
 }
 
 // TagRole implements API.
 func (c Client) TagRole(ctx context.Context, in *TagRoleRequest) (*TagRoleOutput, error) {
-	return wire.Call[TagRoleOutput](ctx, c.Caller, "iam", "TagRole", in)
+	return wire.Call[*TagRoleOutput](ctx, c.Caller, "iam", "TagRole", in)
 }
 
 // UntagRole implements API.
 func (c Client) UntagRole(ctx context.Context, in *UntagRoleRequest) (*UntagRoleOutput, error) {
-	return wire.Call[UntagRoleOutput](ctx, c.Caller, "iam", "UntagRole", in)
+	return wire.Call[*UntagRoleOutput](ctx, c.Caller, "iam", "UntagRole", in)
 }
 
 // UpdateAccessKey implements API.
 func (c Client) UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyRequest) (*UpdateAccessKeyOutput, error) {
-	return wire.Call[UpdateAccessKeyOutput](ctx, c.Caller, "iam", "UpdateAccessKey", in)
+	return wire.Call[*UpdateAccessKeyOutput](ctx, c.Caller, "iam", "UpdateAccessKey", in)
 }
 
 // UpdateAssumeRolePolicy implements API.
 func (c Client) UpdateAssumeRolePolicy(ctx context.Context, in *UpdateAssumeRolePolicyRequest) (*UpdateAssumeRolePolicyOutput, error) {
-	return wire.Call[UpdateAssumeRolePolicyOutput](ctx, c.Caller, "iam", "UpdateAssumeRolePolicy", in)
+	return wire.Call[*UpdateAssumeRolePolicyOutput](ctx, c.Caller, "iam", "UpdateAssumeRolePolicy", in)
 }

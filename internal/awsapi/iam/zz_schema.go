@@ -3,11 +3,7 @@
 
 package iam
 
-import (
-	"unsafe"
-
-	"github.com/gustcloud/gust/internal/wire"
-)
+import "github.com/gustcloud/gust/internal/wire"
 
 // The types of the table by name, in its order.
 const (
@@ -145,344 +141,364 @@ var schema = wire.Schema{
 	XMLNamespace:   "https://iam.amazonaws.com/doc/2010-05-08/",
 	ValidationCode: "ValidationError",
 	Protocols:      []wire.ProtocolID{wire.ProtocolQuery},
-	Types: []wire.Type{
-		{},
-		{Name: "AccessDenied", Kind: wire.KindStruct, Go: wire.StructOf[AccessDenied]{}, Error: &wire.ErrorInfo{Code: "AccessDenied", Status: 403, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(AccessDenied{}.Message), Type: refString},
-		}},
-		{Name: "AccessKey", Kind: wire.KindStruct, Go: wire.StructOf[AccessKey]{}, Fields: []wire.Field{
-			{Name: "UserName", Off: unsafe.Offsetof(AccessKey{}.UserName), Type: refuserNameType, Flags: wire.Required},
-			{Name: "AccessKeyId", Off: unsafe.Offsetof(AccessKey{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Required},
-			{Name: "Status", Off: unsafe.Offsetof(AccessKey{}.Status), Type: refstatusType, Flags: wire.Required},
-			{Name: "SecretAccessKey", Off: unsafe.Offsetof(AccessKey{}.SecretAccessKey), Type: refaccessKeySecretType, Flags: wire.Required | wire.Sensitive},
-			{Name: "CreateDate", Off: unsafe.Offsetof(AccessKey{}.CreateDate), Type: refdateType},
-		}},
-		{Name: "AccessKeyLastUsed", Kind: wire.KindStruct, Go: wire.StructOf[AccessKeyLastUsed]{}, Fields: []wire.Field{
-			{Name: "LastUsedDate", Off: unsafe.Offsetof(AccessKeyLastUsed{}.LastUsedDate), Type: refdateType},
-			{Name: "ServiceName", Off: unsafe.Offsetof(AccessKeyLastUsed{}.ServiceName), Type: refstringType, Flags: wire.Required},
-			{Name: "Region", Off: unsafe.Offsetof(AccessKeyLastUsed{}.Region), Type: refstringType, Flags: wire.Required},
-		}},
-		{Name: "AccessKeyMetadata", Kind: wire.KindStruct, Go: wire.StructOf[AccessKeyMetadata]{}, Fields: []wire.Field{
-			{Name: "UserName", Off: unsafe.Offsetof(AccessKeyMetadata{}.UserName), Type: refuserNameType, Flags: wire.Pointer},
-			{Name: "AccessKeyId", Off: unsafe.Offsetof(AccessKeyMetadata{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Pointer},
-			{Name: "Status", Off: unsafe.Offsetof(AccessKeyMetadata{}.Status), Type: refstatusType, Flags: wire.Pointer},
-			{Name: "CreateDate", Off: unsafe.Offsetof(AccessKeyMetadata{}.CreateDate), Type: refdateType},
-		}},
-		{Name: "AttachRolePolicyOutput", Kind: wire.KindStruct, Go: wire.StructOf[AttachRolePolicyOutput]{}},
-		{Name: "AttachRolePolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[AttachRolePolicyRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(AttachRolePolicyRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "PolicyArn", Off: unsafe.Offsetof(AttachRolePolicyRequest{}.PolicyArn), Type: refarnType, Flags: wire.Required},
-		}},
-		{Name: "AttachedPermissionsBoundary", Kind: wire.KindStruct, Go: wire.StructOf[AttachedPermissionsBoundary]{}, Fields: []wire.Field{
-			{Name: "PermissionsBoundaryType", Off: unsafe.Offsetof(AttachedPermissionsBoundary{}.PermissionsBoundaryType), Type: refPermissionsBoundaryAttachmentType, Flags: wire.Pointer},
-			{Name: "PermissionsBoundaryArn", Off: unsafe.Offsetof(AttachedPermissionsBoundary{}.PermissionsBoundaryArn), Type: refarnType, Flags: wire.Pointer},
-		}},
-		{Name: "AttachedPolicy", Kind: wire.KindStruct, Go: wire.StructOf[AttachedPolicy]{}, Fields: []wire.Field{
-			{Name: "PolicyName", Off: unsafe.Offsetof(AttachedPolicy{}.PolicyName), Type: refpolicyNameType, Flags: wire.Pointer},
-			{Name: "PolicyArn", Off: unsafe.Offsetof(AttachedPolicy{}.PolicyArn), Type: refarnType, Flags: wire.Pointer},
-		}},
-		{Name: "ConcurrentModificationException", Kind: wire.KindStruct, Go: wire.StructOf[ConcurrentModificationException]{}, Error: &wire.ErrorInfo{Code: "ConcurrentModification", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ConcurrentModificationException{}.Message), Type: refConcurrentModificationMessage},
-		}},
-		{Name: "ConcurrentModificationMessage", Kind: wire.KindString},
-		{Name: "CreateAccessKeyRequest", Kind: wire.KindStruct, Go: wire.StructOf[CreateAccessKeyRequest]{}, Fields: []wire.Field{
-			{Name: "UserName", Off: unsafe.Offsetof(CreateAccessKeyRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
-		}},
-		{Name: "CreateAccessKeyResponse", Kind: wire.KindStruct, Go: wire.StructOf[CreateAccessKeyResponse]{}, Fields: []wire.Field{
-			{Name: "AccessKey", Off: unsafe.Offsetof(CreateAccessKeyResponse{}.AccessKey), Type: refAccessKey, Flags: wire.Required},
-		}},
-		{Name: "CreateRoleRequest", Kind: wire.KindStruct, Go: wire.StructOf[CreateRoleRequest]{}, Fields: []wire.Field{
-			{Name: "Path", Off: unsafe.Offsetof(CreateRoleRequest{}.Path), Type: refpathType, Flags: wire.Pointer},
-			{Name: "RoleName", Off: unsafe.Offsetof(CreateRoleRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "AssumeRolePolicyDocument", Off: unsafe.Offsetof(CreateRoleRequest{}.AssumeRolePolicyDocument), Type: refpolicyDocumentType, Flags: wire.Required},
-			{Name: "Description", Off: unsafe.Offsetof(CreateRoleRequest{}.Description), Type: refroleDescriptionType, Flags: wire.Pointer},
-			{Name: "MaxSessionDuration", Off: unsafe.Offsetof(CreateRoleRequest{}.MaxSessionDuration), Type: refroleMaxSessionDurationType, Flags: wire.Pointer},
-			{Name: "MaxSigninSessionDuration", Off: unsafe.Offsetof(CreateRoleRequest{}.MaxSigninSessionDuration), Type: refmaxSigninSessionDurationType, Flags: wire.Pointer},
-			{Name: "PermissionsBoundary", Off: unsafe.Offsetof(CreateRoleRequest{}.PermissionsBoundary), Type: refarnType, Flags: wire.Pointer},
-			{Name: "Tags", Off: unsafe.Offsetof(CreateRoleRequest{}.Tags), Type: reftagListType},
-		}},
-		{Name: "CreateRoleResponse", Kind: wire.KindStruct, Go: wire.StructOf[CreateRoleResponse]{}, Fields: []wire.Field{
-			{Name: "Role", Off: unsafe.Offsetof(CreateRoleResponse{}.Role), Type: refRole, Flags: wire.Required},
-		}},
-		{Name: "CreateUserRequest", Kind: wire.KindStruct, Go: wire.StructOf[CreateUserRequest]{}, Fields: []wire.Field{
-			{Name: "Path", Off: unsafe.Offsetof(CreateUserRequest{}.Path), Type: refpathType, Flags: wire.Pointer},
-			{Name: "UserName", Off: unsafe.Offsetof(CreateUserRequest{}.UserName), Type: refuserNameType, Flags: wire.Required},
-			{Name: "PermissionsBoundary", Off: unsafe.Offsetof(CreateUserRequest{}.PermissionsBoundary), Type: refarnType, Flags: wire.Pointer},
-			{Name: "Tags", Off: unsafe.Offsetof(CreateUserRequest{}.Tags), Type: reftagListType},
-		}},
-		{Name: "CreateUserResponse", Kind: wire.KindStruct, Go: wire.StructOf[CreateUserResponse]{}, Fields: []wire.Field{
-			{Name: "User", Off: unsafe.Offsetof(CreateUserResponse{}.User), Type: refUser},
-		}},
-		{Name: "DeleteAccessKeyOutput", Kind: wire.KindStruct, Go: wire.StructOf[DeleteAccessKeyOutput]{}},
-		{Name: "DeleteAccessKeyRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteAccessKeyRequest]{}, Fields: []wire.Field{
-			{Name: "UserName", Off: unsafe.Offsetof(DeleteAccessKeyRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
-			{Name: "AccessKeyId", Off: unsafe.Offsetof(DeleteAccessKeyRequest{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Required},
-		}},
-		{Name: "DeleteConflictException", Kind: wire.KindStruct, Go: wire.StructOf[DeleteConflictException]{}, Error: &wire.ErrorInfo{Code: "DeleteConflict", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(DeleteConflictException{}.Message), Type: refdeleteConflictMessage},
-		}},
-		{Name: "DeleteRoleOutput", Kind: wire.KindStruct, Go: wire.StructOf[DeleteRoleOutput]{}},
-		{Name: "DeleteRolePolicyOutput", Kind: wire.KindStruct, Go: wire.StructOf[DeleteRolePolicyOutput]{}},
-		{Name: "DeleteRolePolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteRolePolicyRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(DeleteRolePolicyRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "PolicyName", Off: unsafe.Offsetof(DeleteRolePolicyRequest{}.PolicyName), Type: refpolicyNameType, Flags: wire.Required},
-		}},
-		{Name: "DeleteRoleRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteRoleRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(DeleteRoleRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-		}},
-		{Name: "DeleteUserOutput", Kind: wire.KindStruct, Go: wire.StructOf[DeleteUserOutput]{}},
-		{Name: "DeleteUserRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteUserRequest]{}, Fields: []wire.Field{
-			{Name: "UserName", Off: unsafe.Offsetof(DeleteUserRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Required},
-		}},
-		{Name: "DetachRolePolicyOutput", Kind: wire.KindStruct, Go: wire.StructOf[DetachRolePolicyOutput]{}},
-		{Name: "DetachRolePolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[DetachRolePolicyRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(DetachRolePolicyRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "PolicyArn", Off: unsafe.Offsetof(DetachRolePolicyRequest{}.PolicyArn), Type: refarnType, Flags: wire.Required},
-		}},
-		{Name: "EntityAlreadyExistsException", Kind: wire.KindStruct, Go: wire.StructOf[EntityAlreadyExistsException]{}, Error: &wire.ErrorInfo{Code: "EntityAlreadyExists", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(EntityAlreadyExistsException{}.Message), Type: refentityAlreadyExistsMessage},
-		}},
-		{Name: "GetAccessKeyLastUsedRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetAccessKeyLastUsedRequest]{}, Fields: []wire.Field{
-			{Name: "AccessKeyId", Off: unsafe.Offsetof(GetAccessKeyLastUsedRequest{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Required},
-		}},
-		{Name: "GetAccessKeyLastUsedResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetAccessKeyLastUsedResponse]{}, Fields: []wire.Field{
-			{Name: "UserName", Off: unsafe.Offsetof(GetAccessKeyLastUsedResponse{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
-			{Name: "AccessKeyLastUsed", Off: unsafe.Offsetof(GetAccessKeyLastUsedResponse{}.AccessKeyLastUsed), Type: refAccessKeyLastUsed},
-		}},
-		{Name: "GetRolePolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetRolePolicyRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(GetRolePolicyRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "PolicyName", Off: unsafe.Offsetof(GetRolePolicyRequest{}.PolicyName), Type: refpolicyNameType, Flags: wire.Required},
-		}},
-		{Name: "GetRolePolicyResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetRolePolicyResponse]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(GetRolePolicyResponse{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "PolicyName", Off: unsafe.Offsetof(GetRolePolicyResponse{}.PolicyName), Type: refpolicyNameType, Flags: wire.Required},
-			{Name: "PolicyDocument", Off: unsafe.Offsetof(GetRolePolicyResponse{}.PolicyDocument), Type: refpolicyDocumentType, Flags: wire.Required},
-		}},
-		{Name: "GetRoleRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetRoleRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(GetRoleRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-		}},
-		{Name: "GetRoleResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetRoleResponse]{}, Fields: []wire.Field{
-			{Name: "Role", Off: unsafe.Offsetof(GetRoleResponse{}.Role), Type: refRole, Flags: wire.Required},
-		}},
-		{Name: "GetUserRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetUserRequest]{}, Fields: []wire.Field{
-			{Name: "UserName", Off: unsafe.Offsetof(GetUserRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
-		}},
-		{Name: "GetUserResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetUserResponse]{}, Fields: []wire.Field{
-			{Name: "User", Off: unsafe.Offsetof(GetUserResponse{}.User), Type: refUser, Flags: wire.Required},
-		}},
-		{Name: "InstanceProfile", Kind: wire.KindStruct, Go: wire.StructOf[InstanceProfile]{}, Fields: []wire.Field{
-			{Name: "Path", Off: unsafe.Offsetof(InstanceProfile{}.Path), Type: refpathType, Flags: wire.Required},
-			{Name: "InstanceProfileName", Off: unsafe.Offsetof(InstanceProfile{}.InstanceProfileName), Type: refinstanceProfileNameType, Flags: wire.Required},
-			{Name: "InstanceProfileId", Off: unsafe.Offsetof(InstanceProfile{}.InstanceProfileId), Type: refidType, Flags: wire.Required},
-			{Name: "Arn", Off: unsafe.Offsetof(InstanceProfile{}.Arn), Type: refarnType, Flags: wire.Required},
-			{Name: "CreateDate", Off: unsafe.Offsetof(InstanceProfile{}.CreateDate), Type: refdateType, Flags: wire.Required},
-			{Name: "Roles", Off: unsafe.Offsetof(InstanceProfile{}.Roles), Type: refroleListType, Flags: wire.Required},
-			{Name: "Tags", Off: unsafe.Offsetof(InstanceProfile{}.Tags), Type: reftagListType},
-		}},
-		{Name: "InvalidInputException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidInputException]{}, Error: &wire.ErrorInfo{Code: "InvalidInput", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(InvalidInputException{}.Message), Type: refinvalidInputMessage},
-		}},
-		{Name: "LimitExceededException", Kind: wire.KindStruct, Go: wire.StructOf[LimitExceededException]{}, Error: &wire.ErrorInfo{Code: "LimitExceeded", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(LimitExceededException{}.Message), Type: reflimitExceededMessage},
-		}},
-		{Name: "ListAccessKeysRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListAccessKeysRequest]{}, Fields: []wire.Field{
-			{Name: "UserName", Off: unsafe.Offsetof(ListAccessKeysRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListAccessKeysRequest{}.Marker), Type: refmarkerType, Flags: wire.Pointer},
-			{Name: "MaxItems", Off: unsafe.Offsetof(ListAccessKeysRequest{}.MaxItems), Type: refmaxItemsType, Flags: wire.Pointer},
-		}},
-		{Name: "ListAccessKeysResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListAccessKeysResponse]{}, Fields: []wire.Field{
-			{Name: "AccessKeyMetadata", Off: unsafe.Offsetof(ListAccessKeysResponse{}.AccessKeyMetadata), Type: refaccessKeyMetadataListType, Flags: wire.Required},
-			{Name: "IsTruncated", Off: unsafe.Offsetof(ListAccessKeysResponse{}.IsTruncated), Type: refbooleanType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListAccessKeysResponse{}.Marker), Type: refresponseMarkerType, Flags: wire.Pointer},
-		}},
-		{Name: "ListAttachedRolePoliciesRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListAttachedRolePoliciesRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(ListAttachedRolePoliciesRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "PathPrefix", Off: unsafe.Offsetof(ListAttachedRolePoliciesRequest{}.PathPrefix), Type: refpolicyPathType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListAttachedRolePoliciesRequest{}.Marker), Type: refmarkerType, Flags: wire.Pointer},
-			{Name: "MaxItems", Off: unsafe.Offsetof(ListAttachedRolePoliciesRequest{}.MaxItems), Type: refmaxItemsType, Flags: wire.Pointer},
-		}},
-		{Name: "ListAttachedRolePoliciesResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListAttachedRolePoliciesResponse]{}, Fields: []wire.Field{
-			{Name: "AttachedPolicies", Off: unsafe.Offsetof(ListAttachedRolePoliciesResponse{}.AttachedPolicies), Type: refattachedPoliciesListType},
-			{Name: "IsTruncated", Off: unsafe.Offsetof(ListAttachedRolePoliciesResponse{}.IsTruncated), Type: refbooleanType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListAttachedRolePoliciesResponse{}.Marker), Type: refresponseMarkerType, Flags: wire.Pointer},
-		}},
-		{Name: "ListInstanceProfilesForRoleRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListInstanceProfilesForRoleRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(ListInstanceProfilesForRoleRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "Marker", Off: unsafe.Offsetof(ListInstanceProfilesForRoleRequest{}.Marker), Type: refmarkerType, Flags: wire.Pointer},
-			{Name: "MaxItems", Off: unsafe.Offsetof(ListInstanceProfilesForRoleRequest{}.MaxItems), Type: refmaxItemsType, Flags: wire.Pointer},
-		}},
-		{Name: "ListInstanceProfilesForRoleResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListInstanceProfilesForRoleResponse]{}, Fields: []wire.Field{
-			{Name: "InstanceProfiles", Off: unsafe.Offsetof(ListInstanceProfilesForRoleResponse{}.InstanceProfiles), Type: refinstanceProfileListType, Flags: wire.Required},
-			{Name: "IsTruncated", Off: unsafe.Offsetof(ListInstanceProfilesForRoleResponse{}.IsTruncated), Type: refbooleanType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListInstanceProfilesForRoleResponse{}.Marker), Type: refresponseMarkerType, Flags: wire.Pointer},
-		}},
-		{Name: "ListRolePoliciesRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListRolePoliciesRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(ListRolePoliciesRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "Marker", Off: unsafe.Offsetof(ListRolePoliciesRequest{}.Marker), Type: refmarkerType, Flags: wire.Pointer},
-			{Name: "MaxItems", Off: unsafe.Offsetof(ListRolePoliciesRequest{}.MaxItems), Type: refmaxItemsType, Flags: wire.Pointer},
-		}},
-		{Name: "ListRolePoliciesResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListRolePoliciesResponse]{}, Fields: []wire.Field{
-			{Name: "PolicyNames", Off: unsafe.Offsetof(ListRolePoliciesResponse{}.PolicyNames), Type: refpolicyNameListType, Flags: wire.Required},
-			{Name: "IsTruncated", Off: unsafe.Offsetof(ListRolePoliciesResponse{}.IsTruncated), Type: refbooleanType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListRolePoliciesResponse{}.Marker), Type: refresponseMarkerType, Flags: wire.Pointer},
-		}},
-		{Name: "ListRoleTagsRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListRoleTagsRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(ListRoleTagsRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "Marker", Off: unsafe.Offsetof(ListRoleTagsRequest{}.Marker), Type: refmarkerType, Flags: wire.Pointer},
-			{Name: "MaxItems", Off: unsafe.Offsetof(ListRoleTagsRequest{}.MaxItems), Type: refmaxItemsType, Flags: wire.Pointer},
-		}},
-		{Name: "ListRoleTagsResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListRoleTagsResponse]{}, Fields: []wire.Field{
-			{Name: "Tags", Off: unsafe.Offsetof(ListRoleTagsResponse{}.Tags), Type: reftagListType, Flags: wire.Required},
-			{Name: "IsTruncated", Off: unsafe.Offsetof(ListRoleTagsResponse{}.IsTruncated), Type: refbooleanType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListRoleTagsResponse{}.Marker), Type: refresponseMarkerType, Flags: wire.Pointer},
-		}},
-		{Name: "ListRolesRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListRolesRequest]{}, Fields: []wire.Field{
-			{Name: "PathPrefix", Off: unsafe.Offsetof(ListRolesRequest{}.PathPrefix), Type: refpathPrefixType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListRolesRequest{}.Marker), Type: refmarkerType, Flags: wire.Pointer},
-			{Name: "MaxItems", Off: unsafe.Offsetof(ListRolesRequest{}.MaxItems), Type: refmaxItemsType, Flags: wire.Pointer},
-		}},
-		{Name: "ListRolesResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListRolesResponse]{}, Fields: []wire.Field{
-			{Name: "Roles", Off: unsafe.Offsetof(ListRolesResponse{}.Roles), Type: refroleListType, Flags: wire.Required},
-			{Name: "IsTruncated", Off: unsafe.Offsetof(ListRolesResponse{}.IsTruncated), Type: refbooleanType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListRolesResponse{}.Marker), Type: refresponseMarkerType, Flags: wire.Pointer},
-		}},
-		{Name: "ListUsersRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListUsersRequest]{}, Fields: []wire.Field{
-			{Name: "PathPrefix", Off: unsafe.Offsetof(ListUsersRequest{}.PathPrefix), Type: refpathPrefixType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListUsersRequest{}.Marker), Type: refmarkerType, Flags: wire.Pointer},
-			{Name: "MaxItems", Off: unsafe.Offsetof(ListUsersRequest{}.MaxItems), Type: refmaxItemsType, Flags: wire.Pointer},
-		}},
-		{Name: "ListUsersResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListUsersResponse]{}, Fields: []wire.Field{
-			{Name: "Users", Off: unsafe.Offsetof(ListUsersResponse{}.Users), Type: refuserListType, Flags: wire.Required},
-			{Name: "IsTruncated", Off: unsafe.Offsetof(ListUsersResponse{}.IsTruncated), Type: refbooleanType, Flags: wire.Pointer},
-			{Name: "Marker", Off: unsafe.Offsetof(ListUsersResponse{}.Marker), Type: refresponseMarkerType, Flags: wire.Pointer},
-		}},
-		{Name: "MalformedPolicyDocumentException", Kind: wire.KindStruct, Go: wire.StructOf[MalformedPolicyDocumentException]{}, Error: &wire.ErrorInfo{Code: "MalformedPolicyDocument", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(MalformedPolicyDocumentException{}.Message), Type: refmalformedPolicyDocumentMessage},
-		}},
-		{Name: "NoSuchEntityException", Kind: wire.KindStruct, Go: wire.StructOf[NoSuchEntityException]{}, Error: &wire.ErrorInfo{Code: "NoSuchEntity", Status: 404, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(NoSuchEntityException{}.Message), Type: refnoSuchEntityMessage},
-		}},
-		{Name: "PermissionsBoundaryAttachmentType", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"PermissionsBoundaryPolicy"}}},
-		{Name: "PolicyNotAttachableException", Kind: wire.KindStruct, Go: wire.StructOf[PolicyNotAttachableException]{}, Error: &wire.ErrorInfo{Code: "PolicyNotAttachable", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(PolicyNotAttachableException{}.Message), Type: refpolicyNotAttachableMessage},
-		}},
-		{Name: "PutRolePolicyOutput", Kind: wire.KindStruct, Go: wire.StructOf[PutRolePolicyOutput]{}},
-		{Name: "PutRolePolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[PutRolePolicyRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(PutRolePolicyRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "PolicyName", Off: unsafe.Offsetof(PutRolePolicyRequest{}.PolicyName), Type: refpolicyNameType, Flags: wire.Required},
-			{Name: "PolicyDocument", Off: unsafe.Offsetof(PutRolePolicyRequest{}.PolicyDocument), Type: refpolicyDocumentType, Flags: wire.Required},
-		}},
-		{Name: "Role", Kind: wire.KindStruct, Go: wire.StructOf[Role]{}, Fields: []wire.Field{
-			{Name: "Path", Off: unsafe.Offsetof(Role{}.Path), Type: refpathType, Flags: wire.Required},
-			{Name: "RoleName", Off: unsafe.Offsetof(Role{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "RoleId", Off: unsafe.Offsetof(Role{}.RoleId), Type: refidType, Flags: wire.Required},
-			{Name: "Arn", Off: unsafe.Offsetof(Role{}.Arn), Type: refarnType, Flags: wire.Required},
-			{Name: "CreateDate", Off: unsafe.Offsetof(Role{}.CreateDate), Type: refdateType, Flags: wire.Required},
-			{Name: "AssumeRolePolicyDocument", Off: unsafe.Offsetof(Role{}.AssumeRolePolicyDocument), Type: refpolicyDocumentType, Flags: wire.Pointer},
-			{Name: "Description", Off: unsafe.Offsetof(Role{}.Description), Type: refroleDescriptionType, Flags: wire.Pointer},
-			{Name: "MaxSessionDuration", Off: unsafe.Offsetof(Role{}.MaxSessionDuration), Type: refroleMaxSessionDurationType, Flags: wire.Pointer},
-			{Name: "MaxSigninSessionDuration", Off: unsafe.Offsetof(Role{}.MaxSigninSessionDuration), Type: refmaxSigninSessionDurationType, Flags: wire.Pointer},
-			{Name: "PermissionsBoundary", Off: unsafe.Offsetof(Role{}.PermissionsBoundary), Type: refAttachedPermissionsBoundary},
-			{Name: "Tags", Off: unsafe.Offsetof(Role{}.Tags), Type: reftagListType},
-			{Name: "RoleLastUsed", Off: unsafe.Offsetof(Role{}.RoleLastUsed), Type: refRoleLastUsed},
-			{Name: "SourceRoleTemplate", Off: unsafe.Offsetof(Role{}.SourceRoleTemplate), Type: refSourceRoleTemplate},
-		}},
-		{Name: "RoleLastUsed", Kind: wire.KindStruct, Go: wire.StructOf[RoleLastUsed]{}, Fields: []wire.Field{
-			{Name: "LastUsedDate", Off: unsafe.Offsetof(RoleLastUsed{}.LastUsedDate), Type: refdateType},
-			{Name: "Region", Off: unsafe.Offsetof(RoleLastUsed{}.Region), Type: refstringType, Flags: wire.Pointer},
-		}},
-		{Name: "ServiceFailureException", Kind: wire.KindStruct, Go: wire.StructOf[ServiceFailureException]{}, Error: &wire.ErrorInfo{Code: "ServiceFailure", Status: 500, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ServiceFailureException{}.Message), Type: refserviceFailureExceptionMessage},
-		}},
-		{Name: "SourceRoleTemplate", Kind: wire.KindStruct, Go: wire.StructOf[SourceRoleTemplate]{}, Fields: []wire.Field{
-			{Name: "TemplateArn", Off: unsafe.Offsetof(SourceRoleTemplate{}.TemplateArn), Type: refarnType, Flags: wire.Required},
-			{Name: "TemplateMinorVersion", Off: unsafe.Offsetof(SourceRoleTemplate{}.TemplateMinorVersion), Type: refintegerType, Flags: wire.Required},
-		}},
-		{Name: "String", Kind: wire.KindString},
-		{Name: "Tag", Kind: wire.KindStruct, Go: wire.StructOf[Tag]{}, Fields: []wire.Field{
-			{Name: "Key", Off: unsafe.Offsetof(Tag{}.Key), Type: reftagKeyType, Flags: wire.Required},
-			{Name: "Value", Off: unsafe.Offsetof(Tag{}.Value), Type: reftagValueType, Flags: wire.Required},
-		}},
-		{Name: "TagRoleOutput", Kind: wire.KindStruct, Go: wire.StructOf[TagRoleOutput]{}},
-		{Name: "TagRoleRequest", Kind: wire.KindStruct, Go: wire.StructOf[TagRoleRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(TagRoleRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "Tags", Off: unsafe.Offsetof(TagRoleRequest{}.Tags), Type: reftagListType, Flags: wire.Required},
-		}},
-		{Name: "UnmodifiableEntityException", Kind: wire.KindStruct, Go: wire.StructOf[UnmodifiableEntityException]{}, Error: &wire.ErrorInfo{Code: "UnmodifiableEntity", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(UnmodifiableEntityException{}.Message), Type: refunmodifiableEntityMessage},
-		}},
-		{Name: "UntagRoleOutput", Kind: wire.KindStruct, Go: wire.StructOf[UntagRoleOutput]{}},
-		{Name: "UntagRoleRequest", Kind: wire.KindStruct, Go: wire.StructOf[UntagRoleRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(UntagRoleRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "TagKeys", Off: unsafe.Offsetof(UntagRoleRequest{}.TagKeys), Type: reftagKeyListType, Flags: wire.Required},
-		}},
-		{Name: "UpdateAccessKeyOutput", Kind: wire.KindStruct, Go: wire.StructOf[UpdateAccessKeyOutput]{}},
-		{Name: "UpdateAccessKeyRequest", Kind: wire.KindStruct, Go: wire.StructOf[UpdateAccessKeyRequest]{}, Fields: []wire.Field{
-			{Name: "UserName", Off: unsafe.Offsetof(UpdateAccessKeyRequest{}.UserName), Type: refexistingUserNameType, Flags: wire.Pointer},
-			{Name: "AccessKeyId", Off: unsafe.Offsetof(UpdateAccessKeyRequest{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Required},
-			{Name: "Status", Off: unsafe.Offsetof(UpdateAccessKeyRequest{}.Status), Type: refstatusType, Flags: wire.Required},
-		}},
-		{Name: "UpdateAssumeRolePolicyOutput", Kind: wire.KindStruct, Go: wire.StructOf[UpdateAssumeRolePolicyOutput]{}},
-		{Name: "UpdateAssumeRolePolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[UpdateAssumeRolePolicyRequest]{}, Fields: []wire.Field{
-			{Name: "RoleName", Off: unsafe.Offsetof(UpdateAssumeRolePolicyRequest{}.RoleName), Type: refroleNameType, Flags: wire.Required},
-			{Name: "PolicyDocument", Off: unsafe.Offsetof(UpdateAssumeRolePolicyRequest{}.PolicyDocument), Type: refpolicyDocumentType, Flags: wire.Required},
-		}},
-		{Name: "User", Kind: wire.KindStruct, Go: wire.StructOf[User]{}, Fields: []wire.Field{
-			{Name: "Path", Off: unsafe.Offsetof(User{}.Path), Type: refpathType, Flags: wire.Required},
-			{Name: "UserName", Off: unsafe.Offsetof(User{}.UserName), Type: refuserNameType, Flags: wire.Required},
-			{Name: "UserId", Off: unsafe.Offsetof(User{}.UserId), Type: refidType, Flags: wire.Required},
-			{Name: "Arn", Off: unsafe.Offsetof(User{}.Arn), Type: refarnType, Flags: wire.Required},
-			{Name: "CreateDate", Off: unsafe.Offsetof(User{}.CreateDate), Type: refdateType, Flags: wire.Required},
-			{Name: "PasswordLastUsed", Off: unsafe.Offsetof(User{}.PasswordLastUsed), Type: refdateType},
-			{Name: "PermissionsBoundary", Off: unsafe.Offsetof(User{}.PermissionsBoundary), Type: refAttachedPermissionsBoundary},
-			{Name: "Tags", Off: unsafe.Offsetof(User{}.Tags), Type: reftagListType},
-		}},
-		{Name: "ValidationError", Kind: wire.KindStruct, Go: wire.StructOf[ValidationError]{}, Error: &wire.ErrorInfo{Code: "ValidationError", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ValidationError{}.Message), Type: refString},
-		}},
-		{Name: "accessKeyIdType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "16", Max: "128", Pattern: "[\\w]+"}},
-		{Name: "accessKeyMetadataListType", Kind: wire.KindList, Go: wire.SliceOf[AccessKeyMetadata]{}, Elem: refAccessKeyMetadata},
-		{Name: "accessKeySecretType", Kind: wire.KindString},
-		{Name: "arnType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "20", Max: "2048"}},
-		{Name: "attachedPoliciesListType", Kind: wire.KindList, Go: wire.SliceOf[AttachedPolicy]{}, Elem: refAttachedPolicy},
-		{Name: "booleanType", Kind: wire.KindBool},
-		{Name: "dateType", Kind: wire.KindTime},
-		{Name: "deleteConflictMessage", Kind: wire.KindString},
-		{Name: "entityAlreadyExistsMessage", Kind: wire.KindString},
-		{Name: "existingUserNameType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "[\\w+=,.@-]+"}},
-		{Name: "idType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "16", Max: "128", Pattern: "[\\w]+"}},
-		{Name: "instanceProfileListType", Kind: wire.KindList, Go: wire.SliceOf[InstanceProfile]{}, Elem: refInstanceProfile},
-		{Name: "instanceProfileNameType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "[\\w+=,.@-]+"}},
-		{Name: "integerType", Kind: wire.KindInt32},
-		{Name: "invalidInputMessage", Kind: wire.KindString},
-		{Name: "limitExceededMessage", Kind: wire.KindString},
-		{Name: "malformedPolicyDocumentMessage", Kind: wire.KindString},
-		{Name: "markerType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "320", Pattern: "[\\u0020-\\u00FF]+"}},
-		{Name: "maxItemsType", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "1", Max: "1000"}},
-		{Name: "maxSigninSessionDurationType", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "3600", Max: "7776000"}},
-		{Name: "noSuchEntityMessage", Kind: wire.KindString},
-		{Name: "pathPrefixType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "512", Pattern: "\\u002F[\\u0021-\\u007F]*"}},
-		{Name: "pathType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "512", Pattern: "(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"}},
-		{Name: "policyDocumentType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "131072", Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}},
-		{Name: "policyNameListType", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refpolicyNameType},
-		{Name: "policyNameType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "[\\w+=,.@-]+"}},
-		{Name: "policyNotAttachableMessage", Kind: wire.KindString},
-		{Name: "policyPathType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "512", Pattern: "((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"}},
-		{Name: "responseMarkerType", Kind: wire.KindString},
-		{Name: "roleDescriptionType", Kind: wire.KindString, Rules: &wire.Constraints{Max: "1000", Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"}},
-		{Name: "roleListType", Kind: wire.KindList, Go: wire.SliceOf[Role]{}, Elem: refRole},
-		{Name: "roleMaxSessionDurationType", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "3600", Max: "43200"}},
-		{Name: "roleNameType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "64", Pattern: "[\\w+=,.@-]+"}},
-		{Name: "serviceFailureExceptionMessage", Kind: wire.KindString},
-		{Name: "statusType", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"Active", "Inactive", "Expired"}}},
-		{Name: "stringType", Kind: wire.KindString},
-		{Name: "tagKeyListType", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: reftagKeyType, Rules: &wire.Constraints{Max: "50"}},
-		{Name: "tagKeyType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"}},
-		{Name: "tagListType", Kind: wire.KindList, Go: wire.SliceOf[Tag]{}, Elem: refTag, Rules: &wire.Constraints{Max: "50"}},
-		{Name: "tagValueType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "256", Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"}},
-		{Name: "unmodifiableEntityMessage", Kind: wire.KindString},
-		{Name: "userListType", Kind: wire.KindList, Go: wire.SliceOf[User]{}, Elem: refUser},
-		{Name: "userNameType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "64", Pattern: "[\\w+=,.@-]+"}},
+	Table: `
+sAccessDenied EAccessDenied C403 X Mmessage
+ message 64
+sAccessKey
+ UserName 119 !R
+ AccessKeyId 77 !R
+ Status 111 !R
+ SecretAccessKey 79 !RS
+ CreateDate 83
+sAccessKeyLastUsed
+ LastUsedDate 83
+ ServiceName 112 !R
+ Region 112 !R
+sAccessKeyMetadata
+ UserName 119 !P
+ AccessKeyId 77 !P
+ Status 111 !P
+ CreateDate 83
+sAttachRolePolicyOutput
+sAttachRolePolicyRequest
+ RoleName 109 !R
+ PolicyArn 80 !R
+sAttachedPermissionsBoundary
+ PermissionsBoundaryType 56 !P
+ PermissionsBoundaryArn 80 !P
+sAttachedPolicy
+ PolicyName 102 !P
+ PolicyArn 80 !P
+sConcurrentModificationException EConcurrentModification C409 X Mmessage
+ message 10
+tConcurrentModificationMessage
+sCreateAccessKeyRequest
+ UserName 86 !P
+sCreateAccessKeyResponse
+ AccessKey 2 !R
+sCreateRoleRequest
+ Path 99 !P
+ RoleName 109 !R
+ AssumeRolePolicyDocument 100 !R
+ Description 106 !P
+ MaxSessionDuration 108 !P
+ MaxSigninSessionDuration 96 !P
+ PermissionsBoundary 80 !P
+ Tags 115
+sCreateRoleResponse
+ Role 60 !R
+sCreateUserRequest
+ Path 99 !P
+ UserName 119 !R
+ PermissionsBoundary 80 !P
+ Tags 115
+sCreateUserResponse
+ User 75
+sDeleteAccessKeyOutput
+sDeleteAccessKeyRequest
+ UserName 86 !P
+ AccessKeyId 77 !R
+sDeleteConflictException EDeleteConflict C409 X Mmessage
+ message 84
+sDeleteRoleOutput
+sDeleteRolePolicyOutput
+sDeleteRolePolicyRequest
+ RoleName 109 !R
+ PolicyName 102 !R
+sDeleteRoleRequest
+ RoleName 109 !R
+sDeleteUserOutput
+sDeleteUserRequest
+ UserName 86 !R
+sDetachRolePolicyOutput
+sDetachRolePolicyRequest
+ RoleName 109 !R
+ PolicyArn 80 !R
+sEntityAlreadyExistsException EEntityAlreadyExists C409 X Mmessage
+ message 85
+sGetAccessKeyLastUsedRequest
+ AccessKeyId 77 !R
+sGetAccessKeyLastUsedResponse
+ UserName 86 !P
+ AccessKeyLastUsed 3
+sGetRolePolicyRequest
+ RoleName 109 !R
+ PolicyName 102 !R
+sGetRolePolicyResponse
+ RoleName 109 !R
+ PolicyName 102 !R
+ PolicyDocument 100 !R
+sGetRoleRequest
+ RoleName 109 !R
+sGetRoleResponse
+ Role 60 !R
+sGetUserRequest
+ UserName 86 !P
+sGetUserResponse
+ User 75 !R
+sInstanceProfile
+ Path 99 !R
+ InstanceProfileName 89 !R
+ InstanceProfileId 87 !R
+ Arn 80 !R
+ CreateDate 83 !R
+ Roles 107 !R
+ Tags 115
+sInvalidInputException EInvalidInput C400 X Mmessage
+ message 91
+sLimitExceededException ELimitExceeded C409 X Mmessage
+ message 92
+sListAccessKeysRequest
+ UserName 86 !P
+ Marker 94 !P
+ MaxItems 95 !P
+sListAccessKeysResponse
+ AccessKeyMetadata 78 !R
+ IsTruncated 82 !P
+ Marker 105 !P
+sListAttachedRolePoliciesRequest
+ RoleName 109 !R
+ PathPrefix 104 !P
+ Marker 94 !P
+ MaxItems 95 !P
+sListAttachedRolePoliciesResponse
+ AttachedPolicies 81
+ IsTruncated 82 !P
+ Marker 105 !P
+sListInstanceProfilesForRoleRequest
+ RoleName 109 !R
+ Marker 94 !P
+ MaxItems 95 !P
+sListInstanceProfilesForRoleResponse
+ InstanceProfiles 88 !R
+ IsTruncated 82 !P
+ Marker 105 !P
+sListRolePoliciesRequest
+ RoleName 109 !R
+ Marker 94 !P
+ MaxItems 95 !P
+sListRolePoliciesResponse
+ PolicyNames 101 !R
+ IsTruncated 82 !P
+ Marker 105 !P
+sListRoleTagsRequest
+ RoleName 109 !R
+ Marker 94 !P
+ MaxItems 95 !P
+sListRoleTagsResponse
+ Tags 115 !R
+ IsTruncated 82 !P
+ Marker 105 !P
+sListRolesRequest
+ PathPrefix 98 !P
+ Marker 94 !P
+ MaxItems 95 !P
+sListRolesResponse
+ Roles 107 !R
+ IsTruncated 82 !P
+ Marker 105 !P
+sListUsersRequest
+ PathPrefix 98 !P
+ Marker 94 !P
+ MaxItems 95 !P
+sListUsersResponse
+ Users 118 !R
+ IsTruncated 82 !P
+ Marker 105 !P
+sMalformedPolicyDocumentException EMalformedPolicyDocument C400 X Mmessage
+ message 93
+sNoSuchEntityException ENoSuchEntity C404 X Mmessage
+ message 97
+tPermissionsBoundaryAttachmentType =PermissionsBoundaryPolicy
+sPolicyNotAttachableException EPolicyNotAttachable C400 X Mmessage
+ message 103
+sPutRolePolicyOutput
+sPutRolePolicyRequest
+ RoleName 109 !R
+ PolicyName 102 !R
+ PolicyDocument 100 !R
+sRole
+ Path 99 !R
+ RoleName 109 !R
+ RoleId 87 !R
+ Arn 80 !R
+ CreateDate 83 !R
+ AssumeRolePolicyDocument 100 !P
+ Description 106 !P
+ MaxSessionDuration 108 !P
+ MaxSigninSessionDuration 96 !P
+ PermissionsBoundary 7
+ Tags 115
+ RoleLastUsed 61
+ SourceRoleTemplate 63
+sRoleLastUsed
+ LastUsedDate 83
+ Region 112 !P
+sServiceFailureException EServiceFailure C500 Mmessage
+ message 110
+sSourceRoleTemplate
+ TemplateArn 80 !R
+ TemplateMinorVersion 90 !R
+tString
+sTag
+ Key 114 !R
+ Value 116 !R
+sTagRoleOutput
+sTagRoleRequest
+ RoleName 109 !R
+ Tags 115 !R
+sUnmodifiableEntityException EUnmodifiableEntity C400 X Mmessage
+ message 117
+sUntagRoleOutput
+sUntagRoleRequest
+ RoleName 109 !R
+ TagKeys 113 !R
+sUpdateAccessKeyOutput
+sUpdateAccessKeyRequest
+ UserName 86 !P
+ AccessKeyId 77 !R
+ Status 111 !R
+sUpdateAssumeRolePolicyOutput
+sUpdateAssumeRolePolicyRequest
+ RoleName 109 !R
+ PolicyDocument 100 !R
+sUser
+ Path 99 !R
+ UserName 119 !R
+ UserId 87 !R
+ Arn 80 !R
+ CreateDate 83 !R
+ PasswordLastUsed 83
+ PermissionsBoundary 7
+ Tags 115
+sValidationError EValidationError C400 X Mmessage
+ message 64
+taccessKeyIdType <16 >128 p[\w]+
+laccessKeyMetadataListType e4
+taccessKeySecretType
+tarnType <20 >2048
+lattachedPoliciesListType e8
+bbooleanType
+zdateType
+tdeleteConflictMessage
+tentityAlreadyExistsMessage
+texistingUserNameType <1 >128 p[\w+=,.@-]+
+tidType <16 >128 p[\w]+
+linstanceProfileListType e37
+tinstanceProfileNameType <1 >128 p[\w+=,.@-]+
+iintegerType
+tinvalidInputMessage
+tlimitExceededMessage
+tmalformedPolicyDocumentMessage
+tmarkerType <1 >320 p[\u0020-\u00FF]+
+imaxItemsType <1 >1000
+imaxSigninSessionDurationType <3600 >7776000
+tnoSuchEntityMessage
+tpathPrefixType <1 >512 p\u002F[\u0021-\u007F]*
+tpathType <1 >512 p(\u002F)|(\u002F[\u0021-\u007E]+\u002F)
+tpolicyDocumentType <1 >131072 p[\u0009\u000A\u000D\u0020-\u00FF]+
+lpolicyNameListType e102
+tpolicyNameType <1 >128 p[\w+=,.@-]+
+tpolicyNotAttachableMessage
+tpolicyPathType <1 >512 p((/[A-Za-z0-9\.,\+@=_-]+)*)/
+tresponseMarkerType
+troleDescriptionType >1000 p[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*
+lroleListType e60
+iroleMaxSessionDurationType <3600 >43200
+troleNameType <1 >64 p[\w+=,.@-]+
+tserviceFailureExceptionMessage
+tstatusType =Active =Inactive =Expired
+tstringType
+ltagKeyListType e114 >50
+ttagKeyType <1 >128 p[\p{L}\p{Z}\p{N}_.:/=+\-@]+
+ltagListType e65 >50
+ttagValueType <0 >256 p[\p{L}\p{Z}\p{N}_.:/=+\-@]*
+tunmodifiableEntityMessage
+luserListType e75
+tuserNameType <1 >64 p[\w+=,.@-]+
+`,
+	Go: []any{
+		(*AccessDenied)(nil),
+		(*AccessKey)(nil),
+		(*AccessKeyLastUsed)(nil),
+		(*AccessKeyMetadata)(nil),
+		(*AttachRolePolicyOutput)(nil),
+		(*AttachRolePolicyRequest)(nil),
+		(*AttachedPermissionsBoundary)(nil),
+		(*AttachedPolicy)(nil),
+		(*ConcurrentModificationException)(nil),
+		(*CreateAccessKeyRequest)(nil),
+		(*CreateAccessKeyResponse)(nil),
+		(*CreateRoleRequest)(nil),
+		(*CreateRoleResponse)(nil),
+		(*CreateUserRequest)(nil),
+		(*CreateUserResponse)(nil),
+		(*DeleteAccessKeyOutput)(nil),
+		(*DeleteAccessKeyRequest)(nil),
+		(*DeleteConflictException)(nil),
+		(*DeleteRoleOutput)(nil),
+		(*DeleteRolePolicyOutput)(nil),
+		(*DeleteRolePolicyRequest)(nil),
+		(*DeleteRoleRequest)(nil),
+		(*DeleteUserOutput)(nil),
+		(*DeleteUserRequest)(nil),
+		(*DetachRolePolicyOutput)(nil),
+		(*DetachRolePolicyRequest)(nil),
+		(*EntityAlreadyExistsException)(nil),
+		(*GetAccessKeyLastUsedRequest)(nil),
+		(*GetAccessKeyLastUsedResponse)(nil),
+		(*GetRolePolicyRequest)(nil),
+		(*GetRolePolicyResponse)(nil),
+		(*GetRoleRequest)(nil),
+		(*GetRoleResponse)(nil),
+		(*GetUserRequest)(nil),
+		(*GetUserResponse)(nil),
+		(*InstanceProfile)(nil),
+		(*InvalidInputException)(nil),
+		(*LimitExceededException)(nil),
+		(*ListAccessKeysRequest)(nil),
+		(*ListAccessKeysResponse)(nil),
+		(*ListAttachedRolePoliciesRequest)(nil),
+		(*ListAttachedRolePoliciesResponse)(nil),
+		(*ListInstanceProfilesForRoleRequest)(nil),
+		(*ListInstanceProfilesForRoleResponse)(nil),
+		(*ListRolePoliciesRequest)(nil),
+		(*ListRolePoliciesResponse)(nil),
+		(*ListRoleTagsRequest)(nil),
+		(*ListRoleTagsResponse)(nil),
+		(*ListRolesRequest)(nil),
+		(*ListRolesResponse)(nil),
+		(*ListUsersRequest)(nil),
+		(*ListUsersResponse)(nil),
+		(*MalformedPolicyDocumentException)(nil),
+		(*NoSuchEntityException)(nil),
+		(*PolicyNotAttachableException)(nil),
+		(*PutRolePolicyOutput)(nil),
+		(*PutRolePolicyRequest)(nil),
+		(*Role)(nil),
+		(*RoleLastUsed)(nil),
+		(*ServiceFailureException)(nil),
+		(*SourceRoleTemplate)(nil),
+		(*Tag)(nil),
+		(*TagRoleOutput)(nil),
+		(*TagRoleRequest)(nil),
+		(*UnmodifiableEntityException)(nil),
+		(*UntagRoleOutput)(nil),
+		(*UntagRoleRequest)(nil),
+		(*UpdateAccessKeyOutput)(nil),
+		(*UpdateAccessKeyRequest)(nil),
+		(*UpdateAssumeRolePolicyOutput)(nil),
+		(*UpdateAssumeRolePolicyRequest)(nil),
+		(*User)(nil),
+		(*ValidationError)(nil),
+		(*[]AccessKeyMetadata)(nil),
+		(*[]AttachedPolicy)(nil),
+		(*[]InstanceProfile)(nil),
+		wire.SliceOf[string]{},
+		(*[]Role)(nil),
+		wire.SliceOf[string]{},
+		(*[]Tag)(nil),
+		(*[]User)(nil),
 	},
 	Operations: []wire.Operation{
 		{Name: "AttachRolePolicy", Method: "POST", URI: "/", Input: refAttachRolePolicyRequest, Output: refAttachRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refInvalidInputException, refUnmodifiableEntityException, refPolicyNotAttachableException, refServiceFailureException}},

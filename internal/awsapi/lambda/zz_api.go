@@ -97,80 +97,80 @@ var _ API = Client{}
 
 // CreateFunction implements API.
 func (c Client) CreateFunction(ctx context.Context, in *CreateFunctionRequest) (*FunctionConfiguration, error) {
-	return wire.Call[FunctionConfiguration](ctx, c.Caller, "lambda", "CreateFunction", in)
+	return wire.Call[*FunctionConfiguration](ctx, c.Caller, "lambda", "CreateFunction", in)
 }
 
 // DeleteFunction implements API.
 func (c Client) DeleteFunction(ctx context.Context, in *DeleteFunctionRequest) (*DeleteFunctionResponse, error) {
-	return wire.Call[DeleteFunctionResponse](ctx, c.Caller, "lambda", "DeleteFunction", in)
+	return wire.Call[*DeleteFunctionResponse](ctx, c.Caller, "lambda", "DeleteFunction", in)
 }
 
 // GetAccountSettings implements API.
 func (c Client) GetAccountSettings(ctx context.Context, in *GetAccountSettingsRequest) (*GetAccountSettingsResponse, error) {
-	return wire.Call[GetAccountSettingsResponse](ctx, c.Caller, "lambda", "GetAccountSettings", in)
+	return wire.Call[*GetAccountSettingsResponse](ctx, c.Caller, "lambda", "GetAccountSettings", in)
 }
 
 // GetFunction implements API.
 func (c Client) GetFunction(ctx context.Context, in *GetFunctionRequest) (*GetFunctionResponse, error) {
-	return wire.Call[GetFunctionResponse](ctx, c.Caller, "lambda", "GetFunction", in)
+	return wire.Call[*GetFunctionResponse](ctx, c.Caller, "lambda", "GetFunction", in)
 }
 
 // GetFunctionCodeSigningConfig implements API.
 func (c Client) GetFunctionCodeSigningConfig(ctx context.Context, in *GetFunctionCodeSigningConfigRequest) (*GetFunctionCodeSigningConfigResponse, error) {
-	return wire.Call[GetFunctionCodeSigningConfigResponse](ctx, c.Caller, "lambda", "GetFunctionCodeSigningConfig", in)
+	return wire.Call[*GetFunctionCodeSigningConfigResponse](ctx, c.Caller, "lambda", "GetFunctionCodeSigningConfig", in)
 }
 
 // GetFunctionConcurrency implements API.
 func (c Client) GetFunctionConcurrency(ctx context.Context, in *GetFunctionConcurrencyRequest) (*GetFunctionConcurrencyResponse, error) {
-	return wire.Call[GetFunctionConcurrencyResponse](ctx, c.Caller, "lambda", "GetFunctionConcurrency", in)
+	return wire.Call[*GetFunctionConcurrencyResponse](ctx, c.Caller, "lambda", "GetFunctionConcurrency", in)
 }
 
 // GetFunctionConfiguration implements API.
 func (c Client) GetFunctionConfiguration(ctx context.Context, in *GetFunctionConfigurationRequest) (*FunctionConfiguration, error) {
-	return wire.Call[FunctionConfiguration](ctx, c.Caller, "lambda", "GetFunctionConfiguration", in)
+	return wire.Call[*FunctionConfiguration](ctx, c.Caller, "lambda", "GetFunctionConfiguration", in)
 }
 
 // GetRuntimeManagementConfig implements API.
 func (c Client) GetRuntimeManagementConfig(ctx context.Context, in *GetRuntimeManagementConfigRequest) (*GetRuntimeManagementConfigResponse, error) {
-	return wire.Call[GetRuntimeManagementConfigResponse](ctx, c.Caller, "lambda", "GetRuntimeManagementConfig", in)
+	return wire.Call[*GetRuntimeManagementConfigResponse](ctx, c.Caller, "lambda", "GetRuntimeManagementConfig", in)
 }
 
 // Invoke implements API.
 func (c Client) Invoke(ctx context.Context, in *InvocationRequest) (*InvocationResponse, error) {
-	return wire.Call[InvocationResponse](ctx, c.Caller, "lambda", "Invoke", in)
+	return wire.Call[*InvocationResponse](ctx, c.Caller, "lambda", "Invoke", in)
 }
 
 // ListFunctions implements API.
 func (c Client) ListFunctions(ctx context.Context, in *ListFunctionsRequest) (*ListFunctionsResponse, error) {
-	return wire.Call[ListFunctionsResponse](ctx, c.Caller, "lambda", "ListFunctions", in)
+	return wire.Call[*ListFunctionsResponse](ctx, c.Caller, "lambda", "ListFunctions", in)
 }
 
 // ListTags implements API.
 func (c Client) ListTags(ctx context.Context, in *ListTagsRequest) (*ListTagsResponse, error) {
-	return wire.Call[ListTagsResponse](ctx, c.Caller, "lambda", "ListTags", in)
+	return wire.Call[*ListTagsResponse](ctx, c.Caller, "lambda", "ListTags", in)
 }
 
 // ListVersionsByFunction implements API.
 func (c Client) ListVersionsByFunction(ctx context.Context, in *ListVersionsByFunctionRequest) (*ListVersionsByFunctionResponse, error) {
-	return wire.Call[ListVersionsByFunctionResponse](ctx, c.Caller, "lambda", "ListVersionsByFunction", in)
+	return wire.Call[*ListVersionsByFunctionResponse](ctx, c.Caller, "lambda", "ListVersionsByFunction", in)
 }
 
 // TagResource implements API.
 func (c Client) TagResource(ctx context.Context, in *TagResourceRequest) (*TagResourceOutput, error) {
-	return wire.Call[TagResourceOutput](ctx, c.Caller, "lambda", "TagResource", in)
+	return wire.Call[*TagResourceOutput](ctx, c.Caller, "lambda", "TagResource", in)
 }
 
 // UntagResource implements API.
 func (c Client) UntagResource(ctx context.Context, in *UntagResourceRequest) (*UntagResourceOutput, error) {
-	return wire.Call[UntagResourceOutput](ctx, c.Caller, "lambda", "UntagResource", in)
+	return wire.Call[*UntagResourceOutput](ctx, c.Caller, "lambda", "UntagResource", in)
 }
 
 // UpdateFunctionCode implements API.
 func (c Client) UpdateFunctionCode(ctx context.Context, in *UpdateFunctionCodeRequest) (*FunctionConfiguration, error) {
-	return wire.Call[FunctionConfiguration](ctx, c.Caller, "lambda", "UpdateFunctionCode", in)
+	return wire.Call[*FunctionConfiguration](ctx, c.Caller, "lambda", "UpdateFunctionCode", in)
 }
 
 // UpdateFunctionConfiguration implements API.
 func (c Client) UpdateFunctionConfiguration(ctx context.Context, in *UpdateFunctionConfigurationRequest) (*FunctionConfiguration, error) {
-	return wire.Call[FunctionConfiguration](ctx, c.Caller, "lambda", "UpdateFunctionConfiguration", in)
+	return wire.Call[*FunctionConfiguration](ctx, c.Caller, "lambda", "UpdateFunctionConfiguration", in)
 }

@@ -3,11 +3,7 @@
 
 package lambda
 
-import (
-	"unsafe"
-
-	"github.com/gustcloud/gust/internal/wire"
-)
+import "github.com/gustcloud/gust/internal/wire"
 
 // The types of the table by name, in its order.
 const (
@@ -237,689 +233,704 @@ var schema = wire.Schema{
 	ErrorTypeMember: "Type",
 	ValidationCode:  "ValidationException",
 	Protocols:       []wire.ProtocolID{wire.ProtocolRESTJSON},
-	Types: []wire.Type{
-		{},
-		{Name: "AcceleratorConfig", Kind: wire.KindStruct, Go: wire.StructOf[AcceleratorConfig]{}, Fields: []wire.Field{
-			{Name: "AcceleratorMemorySize", Off: unsafe.Offsetof(AcceleratorConfig{}.AcceleratorMemorySize), Type: refAcceleratorMemoryGB, Flags: wire.Required},
-		}},
-		{Name: "AcceleratorMemoryGB", Kind: wire.KindInt32},
-		{Name: "AccessDeniedException", Kind: wire.KindStruct, Go: wire.StructOf[AccessDeniedException]{}, Error: &wire.ErrorInfo{Code: "AccessDeniedException", Status: 403, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(AccessDeniedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(AccessDeniedException{}.Message), Type: refString},
-		}},
-		{Name: "AccountLimit", Kind: wire.KindStruct, Go: wire.StructOf[AccountLimit]{}, Fields: []wire.Field{
-			{Name: "TotalCodeSize", Off: unsafe.Offsetof(AccountLimit{}.TotalCodeSize), Type: refLong, Flags: wire.Pointer},
-			{Name: "CodeSizeUnzipped", Off: unsafe.Offsetof(AccountLimit{}.CodeSizeUnzipped), Type: refLong, Flags: wire.Pointer},
-			{Name: "CodeSizeZipped", Off: unsafe.Offsetof(AccountLimit{}.CodeSizeZipped), Type: refLong, Flags: wire.Pointer},
-			{Name: "ConcurrentExecutions", Off: unsafe.Offsetof(AccountLimit{}.ConcurrentExecutions), Type: refInteger, Flags: wire.Pointer},
-			{Name: "UnreservedConcurrentExecutions", Off: unsafe.Offsetof(AccountLimit{}.UnreservedConcurrentExecutions), Type: refUnreservedConcurrentExecutions, Flags: wire.Pointer},
-		}},
-		{Name: "AccountUsage", Kind: wire.KindStruct, Go: wire.StructOf[AccountUsage]{}, Fields: []wire.Field{
-			{Name: "TotalCodeSize", Off: unsafe.Offsetof(AccountUsage{}.TotalCodeSize), Type: refLong, Flags: wire.Pointer},
-			{Name: "FunctionCount", Off: unsafe.Offsetof(AccountUsage{}.FunctionCount), Type: refLong, Flags: wire.Pointer},
-		}},
-		{Name: "ApplicationLogLevel", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}}},
-		{Name: "Architecture", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"x86_64", "arm64"}}},
-		{Name: "ArchitecturesList", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refArchitecture, Rules: &wire.Constraints{Min: "1", Max: "1"}},
-		{Name: "Arn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "10000", Pattern: "arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"}},
-		{Name: "Blob", Kind: wire.KindBlob},
-		{Name: "Boolean", Kind: wire.KindBool},
-		{Name: "CapacityProviderArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "140", Pattern: "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+"}},
-		{Name: "CapacityProviderConfig", Kind: wire.KindStruct, Go: wire.StructOf[CapacityProviderConfig]{}, Fields: []wire.Field{
-			{Name: "LambdaManagedInstancesCapacityProviderConfig", Off: unsafe.Offsetof(CapacityProviderConfig{}.LambdaManagedInstancesCapacityProviderConfig), Type: refLambdaManagedInstancesCapacityProviderConfig, Flags: wire.Required},
-		}},
-		{Name: "CodeArtifactUserDeletedException", Kind: wire.KindStruct, Go: wire.StructOf[CodeArtifactUserDeletedException]{}, Error: &wire.ErrorInfo{Code: "CodeArtifactUserDeletedException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(CodeArtifactUserDeletedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(CodeArtifactUserDeletedException{}.Message), Type: refString},
-		}},
-		{Name: "CodeArtifactUserFailedException", Kind: wire.KindStruct, Go: wire.StructOf[CodeArtifactUserFailedException]{}, Error: &wire.ErrorInfo{Code: "CodeArtifactUserFailedException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(CodeArtifactUserFailedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(CodeArtifactUserFailedException{}.Message), Type: refString},
-		}},
-		{Name: "CodeArtifactUserPendingException", Kind: wire.KindStruct, Go: wire.StructOf[CodeArtifactUserPendingException]{}, Error: &wire.ErrorInfo{Code: "CodeArtifactUserPendingException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(CodeArtifactUserPendingException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(CodeArtifactUserPendingException{}.Message), Type: refString},
-		}},
-		{Name: "CodeSigningConfigArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "200", Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}"}},
-		{Name: "CodeSigningConfigNotFoundException", Kind: wire.KindStruct, Go: wire.StructOf[CodeSigningConfigNotFoundException]{}, Error: &wire.ErrorInfo{Code: "CodeSigningConfigNotFoundException", Status: 404, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(CodeSigningConfigNotFoundException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(CodeSigningConfigNotFoundException{}.Message), Type: refString},
-		}},
-		{Name: "CodeStorageExceededException", Kind: wire.KindStruct, Go: wire.StructOf[CodeStorageExceededException]{}, Error: &wire.ErrorInfo{Code: "CodeStorageExceededException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(CodeStorageExceededException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(CodeStorageExceededException{}.Message), Type: refString},
-		}},
-		{Name: "CodeVerificationFailedException", Kind: wire.KindStruct, Go: wire.StructOf[CodeVerificationFailedException]{}, Error: &wire.ErrorInfo{Code: "CodeVerificationFailedException", Status: 400, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(CodeVerificationFailedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(CodeVerificationFailedException{}.Message), Type: refString},
-		}},
-		{Name: "Concurrency", Kind: wire.KindStruct, Go: wire.StructOf[Concurrency]{}, Fields: []wire.Field{
-			{Name: "ReservedConcurrentExecutions", Off: unsafe.Offsetof(Concurrency{}.ReservedConcurrentExecutions), Type: refReservedConcurrentExecutions, Flags: wire.Pointer},
-		}},
-		{Name: "CreateFunctionRequest", Kind: wire.KindStruct, Go: wire.StructOf[CreateFunctionRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(CreateFunctionRequest{}.FunctionName), Type: refFunctionName, Flags: wire.Required},
-			{Name: "Runtime", Off: unsafe.Offsetof(CreateFunctionRequest{}.Runtime), Type: refRuntime, Flags: wire.Pointer},
-			{Name: "Role", Off: unsafe.Offsetof(CreateFunctionRequest{}.Role), Type: refRoleArn, Flags: wire.Required},
-			{Name: "Handler", Off: unsafe.Offsetof(CreateFunctionRequest{}.Handler), Type: refHandler, Flags: wire.Pointer},
-			{Name: "Code", Off: unsafe.Offsetof(CreateFunctionRequest{}.Code), Type: refFunctionCode, Flags: wire.Required},
-			{Name: "Description", Off: unsafe.Offsetof(CreateFunctionRequest{}.Description), Type: refDescription, Flags: wire.Pointer},
-			{Name: "Timeout", Off: unsafe.Offsetof(CreateFunctionRequest{}.Timeout), Type: refTimeout, Flags: wire.Pointer},
-			{Name: "MemorySize", Off: unsafe.Offsetof(CreateFunctionRequest{}.MemorySize), Type: refMemorySize, Flags: wire.Pointer},
-			{Name: "Publish", Off: unsafe.Offsetof(CreateFunctionRequest{}.Publish), Type: refBoolean, Flags: wire.Pointer},
-			{Name: "PublishTo", Off: unsafe.Offsetof(CreateFunctionRequest{}.PublishTo), Type: refFunctionVersionLatestPublished, Flags: wire.Pointer},
-			{Name: "VpcConfig", Off: unsafe.Offsetof(CreateFunctionRequest{}.VpcConfig), Type: refVpcConfig},
-			{Name: "PackageType", Off: unsafe.Offsetof(CreateFunctionRequest{}.PackageType), Type: refPackageType, Flags: wire.Pointer},
-			{Name: "DeadLetterConfig", Off: unsafe.Offsetof(CreateFunctionRequest{}.DeadLetterConfig), Type: refDeadLetterConfig},
-			{Name: "Environment", Off: unsafe.Offsetof(CreateFunctionRequest{}.Environment), Type: refEnvironment},
-			{Name: "KMSKeyArn", Off: unsafe.Offsetof(CreateFunctionRequest{}.KMSKeyArn), Type: refKMSKeyArn, Flags: wire.Pointer},
-			{Name: "TracingConfig", Off: unsafe.Offsetof(CreateFunctionRequest{}.TracingConfig), Type: refTracingConfig},
-			{Name: "Tags", Off: unsafe.Offsetof(CreateFunctionRequest{}.Tags), Type: refTags},
-			{Name: "Layers", Off: unsafe.Offsetof(CreateFunctionRequest{}.Layers), Type: refLayerList},
-			{Name: "FileSystemConfigs", Off: unsafe.Offsetof(CreateFunctionRequest{}.FileSystemConfigs), Type: refFileSystemConfigList},
-			{Name: "CodeSigningConfigArn", Off: unsafe.Offsetof(CreateFunctionRequest{}.CodeSigningConfigArn), Type: refCodeSigningConfigArn, Flags: wire.Pointer},
-			{Name: "ImageConfig", Off: unsafe.Offsetof(CreateFunctionRequest{}.ImageConfig), Type: refImageConfig},
-			{Name: "Architectures", Off: unsafe.Offsetof(CreateFunctionRequest{}.Architectures), Type: refArchitecturesList},
-			{Name: "EphemeralStorage", Off: unsafe.Offsetof(CreateFunctionRequest{}.EphemeralStorage), Type: refEphemeralStorage},
-			{Name: "SnapStart", Off: unsafe.Offsetof(CreateFunctionRequest{}.SnapStart), Type: refSnapStart},
-			{Name: "LoggingConfig", Off: unsafe.Offsetof(CreateFunctionRequest{}.LoggingConfig), Type: refLoggingConfig},
-			{Name: "TenancyConfig", Off: unsafe.Offsetof(CreateFunctionRequest{}.TenancyConfig), Type: refTenancyConfig},
-			{Name: "CapacityProviderConfig", Off: unsafe.Offsetof(CreateFunctionRequest{}.CapacityProviderConfig), Type: refCapacityProviderConfig},
-			{Name: "DurableConfig", Off: unsafe.Offsetof(CreateFunctionRequest{}.DurableConfig), Type: refDurableConfig},
-			{Name: "RuntimeConfig", Off: unsafe.Offsetof(CreateFunctionRequest{}.RuntimeConfig), Type: refFunctionRuntimeConfig},
-			{Name: "AcceleratorConfig", Off: unsafe.Offsetof(CreateFunctionRequest{}.AcceleratorConfig), Type: refAcceleratorConfig},
-		}},
-		{Name: "DeadLetterConfig", Kind: wire.KindStruct, Go: wire.StructOf[DeadLetterConfig]{}, Fields: []wire.Field{
-			{Name: "TargetArn", Off: unsafe.Offsetof(DeadLetterConfig{}.TargetArn), Type: refResourceArn, Flags: wire.Pointer},
-		}},
-		{Name: "DeleteFunctionRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteFunctionRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(DeleteFunctionRequest{}.FunctionName), Type: refNamespacedFunctionName, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "Qualifier", Off: unsafe.Offsetof(DeleteFunctionRequest{}.Qualifier), Type: refNumericLatestPublishedOrAliasQualifier, Flags: wire.Pointer, Loc: wire.InQuery},
-		}},
-		{Name: "DeleteFunctionResponse", Kind: wire.KindStruct, Go: wire.StructOf[DeleteFunctionResponse]{}, Fields: []wire.Field{
-			{Name: "StatusCode", Off: unsafe.Offsetof(DeleteFunctionResponse{}.StatusCode), Type: refInteger, Flags: wire.Pointer, Loc: wire.InStatus},
-		}},
-		{Name: "Description", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "256"}},
-		{Name: "DirectS3Read", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"ENABLED", "DISABLED", "AUTO"}}},
-		{Name: "DurableConfig", Kind: wire.KindStruct, Go: wire.StructOf[DurableConfig]{}, Fields: []wire.Field{
-			{Name: "KMSKeyArn", Off: unsafe.Offsetof(DurableConfig{}.KMSKeyArn), Type: refKMSKeyArn, Flags: wire.Pointer},
-			{Name: "RetentionPeriodInDays", Off: unsafe.Offsetof(DurableConfig{}.RetentionPeriodInDays), Type: refRetentionPeriodInDays, Flags: wire.Pointer},
-			{Name: "ExecutionTimeout", Off: unsafe.Offsetof(DurableConfig{}.ExecutionTimeout), Type: refExecutionTimeout, Flags: wire.Pointer},
-		}},
-		{Name: "DurableExecutionAlreadyStartedException", Kind: wire.KindStruct, Go: wire.StructOf[DurableExecutionAlreadyStartedException]{}, Error: &wire.ErrorInfo{Code: "DurableExecutionAlreadyStartedException", Status: 409, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(DurableExecutionAlreadyStartedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(DurableExecutionAlreadyStartedException{}.Message), Type: refString},
-		}},
-		{Name: "DurableExecutionArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "1024", Pattern: "arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\\d{12}):function:([a-zA-Z0-9_-]+):(\\$LATEST(?:\\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)"}},
-		{Name: "DurableExecutionName", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "64", Pattern: "[a-zA-Z0-9-_]+"}},
-		{Name: "EC2AccessDeniedException", Kind: wire.KindStruct, Go: wire.StructOf[EC2AccessDeniedException]{}, Error: &wire.ErrorInfo{Code: "EC2AccessDeniedException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EC2AccessDeniedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EC2AccessDeniedException{}.Message), Type: refString},
-		}},
-		{Name: "EC2ThrottledException", Kind: wire.KindStruct, Go: wire.StructOf[EC2ThrottledException]{}, Error: &wire.ErrorInfo{Code: "EC2ThrottledException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EC2ThrottledException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EC2ThrottledException{}.Message), Type: refString},
-		}},
-		{Name: "EC2UnexpectedException", Kind: wire.KindStruct, Go: wire.StructOf[EC2UnexpectedException]{}, Error: &wire.ErrorInfo{Code: "EC2UnexpectedException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EC2UnexpectedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EC2UnexpectedException{}.Message), Type: refString},
-			{Name: "EC2ErrorCode", Off: unsafe.Offsetof(EC2UnexpectedException{}.EC2ErrorCode), Type: refString},
-		}},
-		{Name: "EFSIOException", Kind: wire.KindStruct, Go: wire.StructOf[EFSIOException]{}, Error: &wire.ErrorInfo{Code: "EFSIOException", Status: 410, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EFSIOException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EFSIOException{}.Message), Type: refString},
-		}},
-		{Name: "EFSMountConnectivityException", Kind: wire.KindStruct, Go: wire.StructOf[EFSMountConnectivityException]{}, Error: &wire.ErrorInfo{Code: "EFSMountConnectivityException", Status: 408, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EFSMountConnectivityException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EFSMountConnectivityException{}.Message), Type: refString},
-		}},
-		{Name: "EFSMountFailureException", Kind: wire.KindStruct, Go: wire.StructOf[EFSMountFailureException]{}, Error: &wire.ErrorInfo{Code: "EFSMountFailureException", Status: 403, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EFSMountFailureException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EFSMountFailureException{}.Message), Type: refString},
-		}},
-		{Name: "EFSMountTimeoutException", Kind: wire.KindStruct, Go: wire.StructOf[EFSMountTimeoutException]{}, Error: &wire.ErrorInfo{Code: "EFSMountTimeoutException", Status: 408, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EFSMountTimeoutException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EFSMountTimeoutException{}.Message), Type: refString},
-		}},
-		{Name: "ENILimitReachedException", Kind: wire.KindStruct, Go: wire.StructOf[ENILimitReachedException]{}, Error: &wire.ErrorInfo{Code: "ENILimitReachedException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ENILimitReachedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ENILimitReachedException{}.Message), Type: refString},
-		}},
-		{Name: "ENINotReadyException", Kind: wire.KindStruct, Go: wire.StructOf[ENINotReadyException]{}, Error: &wire.ErrorInfo{Code: "ENINotReadyException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ENINotReadyException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ENINotReadyException{}.Message), Type: refString},
-		}},
-		{Name: "Environment", Kind: wire.KindStruct, Go: wire.StructOf[Environment]{}, Fields: []wire.Field{
-			{Name: "Variables", Off: unsafe.Offsetof(Environment{}.Variables), Type: refEnvironmentVariables, Flags: wire.Sensitive},
-		}},
-		{Name: "EnvironmentError", Kind: wire.KindStruct, Go: wire.StructOf[EnvironmentError]{}, Fields: []wire.Field{
-			{Name: "ErrorCode", Off: unsafe.Offsetof(EnvironmentError{}.ErrorCode), Type: refString, Flags: wire.Pointer},
-			{Name: "Message", Off: unsafe.Offsetof(EnvironmentError{}.Message), Type: refSensitiveString, Flags: wire.Pointer | wire.Sensitive},
-		}},
-		{Name: "EnvironmentResponse", Kind: wire.KindStruct, Go: wire.StructOf[EnvironmentResponse]{}, Fields: []wire.Field{
-			{Name: "Variables", Off: unsafe.Offsetof(EnvironmentResponse{}.Variables), Type: refEnvironmentVariables, Flags: wire.Sensitive},
-			{Name: "Error", Off: unsafe.Offsetof(EnvironmentResponse{}.Error), Type: refEnvironmentError},
-		}},
-		{Name: "EnvironmentVariableName", Kind: wire.KindString, Rules: &wire.Constraints{Pattern: "[a-zA-Z]([a-zA-Z0-9_])+"}},
-		{Name: "EnvironmentVariableValue", Kind: wire.KindString},
-		{Name: "EnvironmentVariables", Kind: wire.KindMap, Go: wire.MapOf[string]{}, Elem: refEnvironmentVariableValue, Key: refEnvironmentVariableName},
-		{Name: "EphemeralStorage", Kind: wire.KindStruct, Go: wire.StructOf[EphemeralStorage]{}, Fields: []wire.Field{
-			{Name: "Size", Off: unsafe.Offsetof(EphemeralStorage{}.Size), Type: refEphemeralStorageSize, Flags: wire.Required},
-		}},
-		{Name: "EphemeralStorageSize", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "512", Max: "10240"}},
-		{Name: "ExecutionEnvironmentMemoryGiBPerVCpu", Kind: wire.KindFloat64, Rules: &wire.Constraints{Min: "2", Max: "8"}},
-		{Name: "ExecutionTimeout", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "1", Max: "31622400"}},
-		{Name: "FileSystemArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "256", Pattern: "arn:aws[a-zA-Z-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}"}},
-		{Name: "FileSystemConfig", Kind: wire.KindStruct, Go: wire.StructOf[FileSystemConfig]{}, Fields: []wire.Field{
-			{Name: "Arn", Off: unsafe.Offsetof(FileSystemConfig{}.Arn), Type: refFileSystemArn, Flags: wire.Required},
-			{Name: "LocalMountPath", Off: unsafe.Offsetof(FileSystemConfig{}.LocalMountPath), Type: refLocalMountPath, Flags: wire.Required},
-			{Name: "S3FilesConfig", Off: unsafe.Offsetof(FileSystemConfig{}.S3FilesConfig), Type: refS3FilesConfig},
-		}},
-		{Name: "FileSystemConfigList", Kind: wire.KindList, Go: wire.SliceOf[FileSystemConfig]{}, Elem: refFileSystemConfig, Rules: &wire.Constraints{Min: "0", Max: "1"}},
-		{Name: "FunctionArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "10000", Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"}},
-		{Name: "FunctionCode", Kind: wire.KindStruct, Go: wire.StructOf[FunctionCode]{}, Fields: []wire.Field{
-			{Name: "ZipFile", Off: unsafe.Offsetof(FunctionCode{}.ZipFile), Type: refBlob, Flags: wire.Sensitive},
-			{Name: "S3Bucket", Off: unsafe.Offsetof(FunctionCode{}.S3Bucket), Type: refS3Bucket, Flags: wire.Pointer},
-			{Name: "S3Key", Off: unsafe.Offsetof(FunctionCode{}.S3Key), Type: refS3Key, Flags: wire.Pointer},
-			{Name: "S3ObjectVersion", Off: unsafe.Offsetof(FunctionCode{}.S3ObjectVersion), Type: refS3ObjectVersion, Flags: wire.Pointer},
-			{Name: "S3ObjectStorageMode", Off: unsafe.Offsetof(FunctionCode{}.S3ObjectStorageMode), Type: refS3ObjectStorageMode, Flags: wire.Pointer},
-			{Name: "ImageUri", Off: unsafe.Offsetof(FunctionCode{}.ImageUri), Type: refString, Flags: wire.Pointer},
-			{Name: "SourceKMSKeyArn", Off: unsafe.Offsetof(FunctionCode{}.SourceKMSKeyArn), Type: refKMSKeyArn, Flags: wire.Pointer},
-		}},
-		{Name: "FunctionCodeLocation", Kind: wire.KindStruct, Go: wire.StructOf[FunctionCodeLocation]{}, Fields: []wire.Field{
-			{Name: "RepositoryType", Off: unsafe.Offsetof(FunctionCodeLocation{}.RepositoryType), Type: refString, Flags: wire.Pointer},
-			{Name: "Location", Off: unsafe.Offsetof(FunctionCodeLocation{}.Location), Type: refSensitiveStringOnServerOnly, Flags: wire.Pointer},
-			{Name: "ImageUri", Off: unsafe.Offsetof(FunctionCodeLocation{}.ImageUri), Type: refString, Flags: wire.Pointer},
-			{Name: "ResolvedImageUri", Off: unsafe.Offsetof(FunctionCodeLocation{}.ResolvedImageUri), Type: refString, Flags: wire.Pointer},
-			{Name: "ResolvedS3Object", Off: unsafe.Offsetof(FunctionCodeLocation{}.ResolvedS3Object), Type: refResolvedS3Object},
-			{Name: "SourceKMSKeyArn", Off: unsafe.Offsetof(FunctionCodeLocation{}.SourceKMSKeyArn), Type: refKMSKeyArn, Flags: wire.Pointer},
-			{Name: "Error", Off: unsafe.Offsetof(FunctionCodeLocation{}.Error), Type: refFunctionCodeLocationError},
-		}},
-		{Name: "FunctionCodeLocationError", Kind: wire.KindStruct, Go: wire.StructOf[FunctionCodeLocationError]{}, Fields: []wire.Field{
-			{Name: "ErrorCode", Off: unsafe.Offsetof(FunctionCodeLocationError{}.ErrorCode), Type: refString, Flags: wire.Pointer},
-			{Name: "Message", Off: unsafe.Offsetof(FunctionCodeLocationError{}.Message), Type: refSensitiveString, Flags: wire.Pointer | wire.Sensitive},
-		}},
-		{Name: "FunctionConfiguration", Kind: wire.KindStruct, Go: wire.StructOf[FunctionConfiguration]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(FunctionConfiguration{}.FunctionName), Type: refNamespacedFunctionName, Flags: wire.Pointer},
-			{Name: "FunctionArn", Off: unsafe.Offsetof(FunctionConfiguration{}.FunctionArn), Type: refNameSpacedFunctionArn, Flags: wire.Pointer},
-			{Name: "Runtime", Off: unsafe.Offsetof(FunctionConfiguration{}.Runtime), Type: refRuntime, Flags: wire.Pointer},
-			{Name: "Role", Off: unsafe.Offsetof(FunctionConfiguration{}.Role), Type: refRoleArn, Flags: wire.Pointer},
-			{Name: "Handler", Off: unsafe.Offsetof(FunctionConfiguration{}.Handler), Type: refHandler, Flags: wire.Pointer},
-			{Name: "CodeSize", Off: unsafe.Offsetof(FunctionConfiguration{}.CodeSize), Type: refLong, Flags: wire.Pointer},
-			{Name: "Description", Off: unsafe.Offsetof(FunctionConfiguration{}.Description), Type: refDescription, Flags: wire.Pointer},
-			{Name: "Timeout", Off: unsafe.Offsetof(FunctionConfiguration{}.Timeout), Type: refTimeout, Flags: wire.Pointer},
-			{Name: "MemorySize", Off: unsafe.Offsetof(FunctionConfiguration{}.MemorySize), Type: refMemorySize, Flags: wire.Pointer},
-			{Name: "LastModified", Off: unsafe.Offsetof(FunctionConfiguration{}.LastModified), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "CodeSha256", Off: unsafe.Offsetof(FunctionConfiguration{}.CodeSha256), Type: refString, Flags: wire.Pointer},
-			{Name: "Version", Off: unsafe.Offsetof(FunctionConfiguration{}.Version), Type: refVersion, Flags: wire.Pointer},
-			{Name: "VpcConfig", Off: unsafe.Offsetof(FunctionConfiguration{}.VpcConfig), Type: refVpcConfigResponse},
-			{Name: "DeadLetterConfig", Off: unsafe.Offsetof(FunctionConfiguration{}.DeadLetterConfig), Type: refDeadLetterConfig},
-			{Name: "Environment", Off: unsafe.Offsetof(FunctionConfiguration{}.Environment), Type: refEnvironmentResponse},
-			{Name: "KMSKeyArn", Off: unsafe.Offsetof(FunctionConfiguration{}.KMSKeyArn), Type: refKMSKeyArn, Flags: wire.Pointer},
-			{Name: "TracingConfig", Off: unsafe.Offsetof(FunctionConfiguration{}.TracingConfig), Type: refTracingConfigResponse},
-			{Name: "MasterArn", Off: unsafe.Offsetof(FunctionConfiguration{}.MasterArn), Type: refFunctionArn, Flags: wire.Pointer},
-			{Name: "RevisionId", Off: unsafe.Offsetof(FunctionConfiguration{}.RevisionId), Type: refString, Flags: wire.Pointer},
-			{Name: "Layers", Off: unsafe.Offsetof(FunctionConfiguration{}.Layers), Type: refLayersReferenceList},
-			{Name: "State", Off: unsafe.Offsetof(FunctionConfiguration{}.State), Type: refState, Flags: wire.Pointer},
-			{Name: "StateReason", Off: unsafe.Offsetof(FunctionConfiguration{}.StateReason), Type: refStateReason, Flags: wire.Pointer},
-			{Name: "StateReasonCode", Off: unsafe.Offsetof(FunctionConfiguration{}.StateReasonCode), Type: refStateReasonCode, Flags: wire.Pointer},
-			{Name: "LastUpdateStatus", Off: unsafe.Offsetof(FunctionConfiguration{}.LastUpdateStatus), Type: refLastUpdateStatus, Flags: wire.Pointer},
-			{Name: "LastUpdateStatusReason", Off: unsafe.Offsetof(FunctionConfiguration{}.LastUpdateStatusReason), Type: refLastUpdateStatusReason, Flags: wire.Pointer},
-			{Name: "LastUpdateStatusReasonCode", Off: unsafe.Offsetof(FunctionConfiguration{}.LastUpdateStatusReasonCode), Type: refLastUpdateStatusReasonCode, Flags: wire.Pointer},
-			{Name: "FileSystemConfigs", Off: unsafe.Offsetof(FunctionConfiguration{}.FileSystemConfigs), Type: refFileSystemConfigList},
-			{Name: "SigningProfileVersionArn", Off: unsafe.Offsetof(FunctionConfiguration{}.SigningProfileVersionArn), Type: refArn, Flags: wire.Pointer},
-			{Name: "SigningJobArn", Off: unsafe.Offsetof(FunctionConfiguration{}.SigningJobArn), Type: refArn, Flags: wire.Pointer},
-			{Name: "PackageType", Off: unsafe.Offsetof(FunctionConfiguration{}.PackageType), Type: refPackageType, Flags: wire.Pointer},
-			{Name: "ImageConfigResponse", Off: unsafe.Offsetof(FunctionConfiguration{}.ImageConfigResponse), Type: refImageConfigResponse},
-			{Name: "Architectures", Off: unsafe.Offsetof(FunctionConfiguration{}.Architectures), Type: refArchitecturesList},
-			{Name: "EphemeralStorage", Off: unsafe.Offsetof(FunctionConfiguration{}.EphemeralStorage), Type: refEphemeralStorage},
-			{Name: "SnapStart", Off: unsafe.Offsetof(FunctionConfiguration{}.SnapStart), Type: refSnapStartResponse},
-			{Name: "RuntimeVersionConfig", Off: unsafe.Offsetof(FunctionConfiguration{}.RuntimeVersionConfig), Type: refRuntimeVersionConfig},
-			{Name: "LoggingConfig", Off: unsafe.Offsetof(FunctionConfiguration{}.LoggingConfig), Type: refLoggingConfig},
-			{Name: "TenancyConfig", Off: unsafe.Offsetof(FunctionConfiguration{}.TenancyConfig), Type: refTenancyConfig},
-			{Name: "CapacityProviderConfig", Off: unsafe.Offsetof(FunctionConfiguration{}.CapacityProviderConfig), Type: refCapacityProviderConfig},
-			{Name: "ConfigSha256", Off: unsafe.Offsetof(FunctionConfiguration{}.ConfigSha256), Type: refString, Flags: wire.Pointer},
-			{Name: "DurableConfig", Off: unsafe.Offsetof(FunctionConfiguration{}.DurableConfig), Type: refDurableConfig},
-			{Name: "RuntimeConfig", Off: unsafe.Offsetof(FunctionConfiguration{}.RuntimeConfig), Type: refFunctionRuntimeConfig},
-			{Name: "AcceleratorConfig", Off: unsafe.Offsetof(FunctionConfiguration{}.AcceleratorConfig), Type: refAcceleratorConfig},
-		}},
-		{Name: "FunctionList", Kind: wire.KindList, Go: wire.SliceOf[FunctionConfiguration]{}, Elem: refFunctionConfiguration},
-		{Name: "FunctionName", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "140", Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"}},
-		{Name: "FunctionRuntimeAlias", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128"}},
-		{Name: "FunctionRuntimeArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "48", Max: "2048", Pattern: "arn:[a-z-]+:lambda:[a-z0-9-]+:\\d{12}:runtime/.+"}},
-		{Name: "FunctionRuntimeConfig", Kind: wire.KindStruct, Go: wire.StructOf[FunctionRuntimeConfig]{}, Fields: []wire.Field{
-			{Name: "RuntimeArn", Off: unsafe.Offsetof(FunctionRuntimeConfig{}.RuntimeArn), Type: refFunctionRuntimeArn, Flags: wire.Required},
-			{Name: "RuntimeAlias", Off: unsafe.Offsetof(FunctionRuntimeConfig{}.RuntimeAlias), Type: refFunctionRuntimeAlias, Flags: wire.Required},
-		}},
-		{Name: "FunctionVersion", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"ALL"}}},
-		{Name: "FunctionVersionLatestPublished", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"LATEST_PUBLISHED"}}},
-		{Name: "FunctionVersionsPerCapacityProviderLimitExceededException", Kind: wire.KindStruct, Go: wire.StructOf[FunctionVersionsPerCapacityProviderLimitExceededException]{}, Error: &wire.ErrorInfo{Code: "FunctionVersionsPerCapacityProviderLimitExceededException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(FunctionVersionsPerCapacityProviderLimitExceededException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(FunctionVersionsPerCapacityProviderLimitExceededException{}.Message), Type: refString},
-		}},
-		{Name: "GetAccountSettingsRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetAccountSettingsRequest]{}},
-		{Name: "GetAccountSettingsResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetAccountSettingsResponse]{}, Fields: []wire.Field{
-			{Name: "AccountLimit", Off: unsafe.Offsetof(GetAccountSettingsResponse{}.AccountLimit), Type: refAccountLimit},
-			{Name: "AccountUsage", Off: unsafe.Offsetof(GetAccountSettingsResponse{}.AccountUsage), Type: refAccountUsage},
-		}},
-		{Name: "GetFunctionCodeSigningConfigRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetFunctionCodeSigningConfigRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(GetFunctionCodeSigningConfigRequest{}.FunctionName), Type: refNamespacedFunctionName, Flags: wire.Required, Loc: wire.InURI},
-		}},
-		{Name: "GetFunctionCodeSigningConfigResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetFunctionCodeSigningConfigResponse]{}, Fields: []wire.Field{
-			{Name: "CodeSigningConfigArn", Off: unsafe.Offsetof(GetFunctionCodeSigningConfigResponse{}.CodeSigningConfigArn), Type: refCodeSigningConfigArn, Flags: wire.Required},
-			{Name: "FunctionName", Off: unsafe.Offsetof(GetFunctionCodeSigningConfigResponse{}.FunctionName), Type: refFunctionName, Flags: wire.Required},
-		}},
-		{Name: "GetFunctionConcurrencyRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetFunctionConcurrencyRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(GetFunctionConcurrencyRequest{}.FunctionName), Type: refFunctionName, Flags: wire.Required, Loc: wire.InURI},
-		}},
-		{Name: "GetFunctionConcurrencyResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetFunctionConcurrencyResponse]{}, Fields: []wire.Field{
-			{Name: "ReservedConcurrentExecutions", Off: unsafe.Offsetof(GetFunctionConcurrencyResponse{}.ReservedConcurrentExecutions), Type: refReservedConcurrentExecutions, Flags: wire.Pointer},
-		}},
-		{Name: "GetFunctionConfigurationRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetFunctionConfigurationRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(GetFunctionConfigurationRequest{}.FunctionName), Type: refNamespacedFunctionName, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "Qualifier", Off: unsafe.Offsetof(GetFunctionConfigurationRequest{}.Qualifier), Type: refNumericLatestPublishedOrAliasQualifier, Flags: wire.Pointer, Loc: wire.InQuery},
-		}},
-		{Name: "GetFunctionRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetFunctionRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(GetFunctionRequest{}.FunctionName), Type: refNamespacedFunctionName, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "Qualifier", Off: unsafe.Offsetof(GetFunctionRequest{}.Qualifier), Type: refNumericLatestPublishedOrAliasQualifier, Flags: wire.Pointer, Loc: wire.InQuery},
-		}},
-		{Name: "GetFunctionResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetFunctionResponse]{}, Fields: []wire.Field{
-			{Name: "Configuration", Off: unsafe.Offsetof(GetFunctionResponse{}.Configuration), Type: refFunctionConfiguration},
-			{Name: "Code", Off: unsafe.Offsetof(GetFunctionResponse{}.Code), Type: refFunctionCodeLocation},
-			{Name: "Tags", Off: unsafe.Offsetof(GetFunctionResponse{}.Tags), Type: refTags},
-			{Name: "TagsError", Off: unsafe.Offsetof(GetFunctionResponse{}.TagsError), Type: refTagsError},
-			{Name: "Concurrency", Off: unsafe.Offsetof(GetFunctionResponse{}.Concurrency), Type: refConcurrency},
-		}},
-		{Name: "GetRuntimeManagementConfigRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetRuntimeManagementConfigRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(GetRuntimeManagementConfigRequest{}.FunctionName), Type: refNamespacedFunctionName, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "Qualifier", Off: unsafe.Offsetof(GetRuntimeManagementConfigRequest{}.Qualifier), Type: refNumericLatestPublishedOrAliasQualifier, Flags: wire.Pointer, Loc: wire.InQuery},
-		}},
-		{Name: "GetRuntimeManagementConfigResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetRuntimeManagementConfigResponse]{}, Fields: []wire.Field{
-			{Name: "UpdateRuntimeOn", Off: unsafe.Offsetof(GetRuntimeManagementConfigResponse{}.UpdateRuntimeOn), Type: refUpdateRuntimeOn, Flags: wire.Pointer},
-			{Name: "FunctionArn", Off: unsafe.Offsetof(GetRuntimeManagementConfigResponse{}.FunctionArn), Type: refNameSpacedFunctionArn, Flags: wire.Pointer},
-			{Name: "RuntimeVersionArn", Off: unsafe.Offsetof(GetRuntimeManagementConfigResponse{}.RuntimeVersionArn), Type: refRuntimeVersionArn, Flags: wire.Pointer},
-		}},
-		{Name: "Handler", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "128", Pattern: "[^\\s]+"}},
-		{Name: "ImageConfig", Kind: wire.KindStruct, Go: wire.StructOf[ImageConfig]{}, Fields: []wire.Field{
-			{Name: "EntryPoint", Off: unsafe.Offsetof(ImageConfig{}.EntryPoint), Type: refStringList},
-			{Name: "Command", Off: unsafe.Offsetof(ImageConfig{}.Command), Type: refStringList},
-			{Name: "WorkingDirectory", Off: unsafe.Offsetof(ImageConfig{}.WorkingDirectory), Type: refWorkingDirectory, Flags: wire.Pointer},
-		}},
-		{Name: "ImageConfigError", Kind: wire.KindStruct, Go: wire.StructOf[ImageConfigError]{}, Fields: []wire.Field{
-			{Name: "ErrorCode", Off: unsafe.Offsetof(ImageConfigError{}.ErrorCode), Type: refString, Flags: wire.Pointer},
-			{Name: "Message", Off: unsafe.Offsetof(ImageConfigError{}.Message), Type: refSensitiveString, Flags: wire.Pointer | wire.Sensitive},
-		}},
-		{Name: "ImageConfigResponse", Kind: wire.KindStruct, Go: wire.StructOf[ImageConfigResponse]{}, Fields: []wire.Field{
-			{Name: "ImageConfig", Off: unsafe.Offsetof(ImageConfigResponse{}.ImageConfig), Type: refImageConfig},
-			{Name: "Error", Off: unsafe.Offsetof(ImageConfigResponse{}.Error), Type: refImageConfigError},
-		}},
-		{Name: "Integer", Kind: wire.KindInt32},
-		{Name: "InvalidCodeSignatureException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidCodeSignatureException]{}, Error: &wire.ErrorInfo{Code: "InvalidCodeSignatureException", Status: 400, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidCodeSignatureException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(InvalidCodeSignatureException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidParameterValueException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidParameterValueException]{}, Error: &wire.ErrorInfo{Code: "InvalidParameterValueException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidParameterValueException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(InvalidParameterValueException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidRequestContentException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidRequestContentException]{}, Error: &wire.ErrorInfo{Code: "InvalidRequestContentException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidRequestContentException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(InvalidRequestContentException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidRuntimeException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidRuntimeException]{}, Error: &wire.ErrorInfo{Code: "InvalidRuntimeException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidRuntimeException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(InvalidRuntimeException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidSecurityGroupIDException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidSecurityGroupIDException]{}, Error: &wire.ErrorInfo{Code: "InvalidSecurityGroupIDException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidSecurityGroupIDException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(InvalidSecurityGroupIDException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidSubnetIDException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidSubnetIDException]{}, Error: &wire.ErrorInfo{Code: "InvalidSubnetIDException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidSubnetIDException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(InvalidSubnetIDException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidZipFileException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidZipFileException]{}, Error: &wire.ErrorInfo{Code: "InvalidZipFileException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidZipFileException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(InvalidZipFileException{}.Message), Type: refString},
-		}},
-		{Name: "InvocationRequest", Kind: wire.KindStruct, Go: wire.StructOf[InvocationRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(InvocationRequest{}.FunctionName), Type: refNamespacedFunctionName, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "InvocationType", Wire: "X-Amz-Invocation-Type", Off: unsafe.Offsetof(InvocationRequest{}.InvocationType), Type: refInvocationType, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "LogType", Wire: "X-Amz-Log-Type", Off: unsafe.Offsetof(InvocationRequest{}.LogType), Type: refLogType, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "ClientContext", Wire: "X-Amz-Client-Context", Off: unsafe.Offsetof(InvocationRequest{}.ClientContext), Type: refString, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "DurableExecutionName", Wire: "X-Amz-Durable-Execution-Name", Off: unsafe.Offsetof(InvocationRequest{}.DurableExecutionName), Type: refDurableExecutionName, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "Payload", Off: unsafe.Offsetof(InvocationRequest{}.Payload), Type: refBlob, Flags: wire.Sensitive, Loc: wire.InPayload},
-			{Name: "Qualifier", Off: unsafe.Offsetof(InvocationRequest{}.Qualifier), Type: refNumericLatestPublishedOrAliasQualifier, Flags: wire.Pointer, Loc: wire.InQuery},
-			{Name: "TenantId", Wire: "X-Amz-Tenant-Id", Off: unsafe.Offsetof(InvocationRequest{}.TenantId), Type: refTenantId, Flags: wire.Pointer, Loc: wire.InHeader},
-		}},
-		{Name: "InvocationResponse", Kind: wire.KindStruct, Go: wire.StructOf[InvocationResponse]{}, Fields: []wire.Field{
-			{Name: "StatusCode", Off: unsafe.Offsetof(InvocationResponse{}.StatusCode), Type: refInteger, Flags: wire.Pointer, Loc: wire.InStatus},
-			{Name: "FunctionError", Wire: "X-Amz-Function-Error", Off: unsafe.Offsetof(InvocationResponse{}.FunctionError), Type: refString, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "LogResult", Wire: "X-Amz-Log-Result", Off: unsafe.Offsetof(InvocationResponse{}.LogResult), Type: refString, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "Payload", Off: unsafe.Offsetof(InvocationResponse{}.Payload), Type: refBlob, Flags: wire.Sensitive, Loc: wire.InPayload},
-			{Name: "ExecutedVersion", Wire: "X-Amz-Executed-Version", Off: unsafe.Offsetof(InvocationResponse{}.ExecutedVersion), Type: refVersion, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "DurableExecutionArn", Wire: "X-Amz-Durable-Execution-Arn", Off: unsafe.Offsetof(InvocationResponse{}.DurableExecutionArn), Type: refDurableExecutionArn, Flags: wire.Pointer, Loc: wire.InHeader},
-		}},
-		{Name: "InvocationType", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"Event", "RequestResponse", "DryRun"}}},
-		{Name: "KMSAccessDeniedException", Kind: wire.KindStruct, Go: wire.StructOf[KMSAccessDeniedException]{}, Error: &wire.ErrorInfo{Code: "KMSAccessDeniedException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(KMSAccessDeniedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(KMSAccessDeniedException{}.Message), Type: refString},
-		}},
-		{Name: "KMSDisabledException", Kind: wire.KindStruct, Go: wire.StructOf[KMSDisabledException]{}, Error: &wire.ErrorInfo{Code: "KMSDisabledException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(KMSDisabledException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(KMSDisabledException{}.Message), Type: refString},
-		}},
-		{Name: "KMSInvalidStateException", Kind: wire.KindStruct, Go: wire.StructOf[KMSInvalidStateException]{}, Error: &wire.ErrorInfo{Code: "KMSInvalidStateException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(KMSInvalidStateException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(KMSInvalidStateException{}.Message), Type: refString},
-		}},
-		{Name: "KMSKeyArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "10000", Pattern: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"}},
-		{Name: "KMSNotFoundException", Kind: wire.KindStruct, Go: wire.StructOf[KMSNotFoundException]{}, Error: &wire.ErrorInfo{Code: "KMSNotFoundException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(KMSNotFoundException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(KMSNotFoundException{}.Message), Type: refString},
-		}},
-		{Name: "LambdaManagedInstancesCapacityProviderConfig", Kind: wire.KindStruct, Go: wire.StructOf[LambdaManagedInstancesCapacityProviderConfig]{}, Fields: []wire.Field{
-			{Name: "CapacityProviderArn", Off: unsafe.Offsetof(LambdaManagedInstancesCapacityProviderConfig{}.CapacityProviderArn), Type: refCapacityProviderArn, Flags: wire.Required},
-			{Name: "PerExecutionEnvironmentMaxConcurrency", Off: unsafe.Offsetof(LambdaManagedInstancesCapacityProviderConfig{}.PerExecutionEnvironmentMaxConcurrency), Type: refPerExecutionEnvironmentMaxConcurrency, Flags: wire.Pointer},
-			{Name: "ExecutionEnvironmentMemoryGiBPerVCpu", Off: unsafe.Offsetof(LambdaManagedInstancesCapacityProviderConfig{}.ExecutionEnvironmentMemoryGiBPerVCpu), Type: refExecutionEnvironmentMemoryGiBPerVCpu, Flags: wire.Pointer},
-		}},
-		{Name: "LastUpdateStatus", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"Successful", "Failed", "InProgress"}}},
-		{Name: "LastUpdateStatusReason", Kind: wire.KindString},
-		{Name: "LastUpdateStatusReasonCode", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"EniLimitExceeded", "InsufficientRolePermissions", "InvalidConfiguration", "InternalError", "SubnetOutOfIPAddresses", "InvalidSubnet", "InvalidSecurityGroup", "ImageDeleted", "ImageAccessDenied", "InvalidImage", "KMSKeyAccessDenied", "KMSKeyNotFound", "InvalidStateKMSKey", "DisabledKMSKey", "EFSIOError", "EFSMountConnectivityError", "EFSMountFailure", "EFSMountTimeout", "InvalidRuntime", "InvalidZipFileException", "FunctionError", "ServiceQuotaExceededException", "VcpuLimitExceeded", "CapacityProviderScalingLimitExceeded", "InsufficientCapacity", "EC2RequestLimitExceeded", "FunctionError.InitTimeout", "FunctionError.RuntimeInitError", "FunctionError.ExtensionInitError", "FunctionError.InvalidEntryPoint", "FunctionError.InvalidWorkingDirectory", "FunctionError.PermissionDenied", "FunctionError.TooManyExtensions", "FunctionError.InitResourceExhausted", "DisallowedByVpcEncryptionControl", "IncompatibleAcceleratorInstanceTypes", "DependencyError"}}},
-		{Name: "Layer", Kind: wire.KindStruct, Go: wire.StructOf[Layer]{}, Fields: []wire.Field{
-			{Name: "Arn", Off: unsafe.Offsetof(Layer{}.Arn), Type: refLayerVersionArn, Flags: wire.Pointer},
-			{Name: "CodeSize", Off: unsafe.Offsetof(Layer{}.CodeSize), Type: refLong, Flags: wire.Pointer},
-			{Name: "SigningProfileVersionArn", Off: unsafe.Offsetof(Layer{}.SigningProfileVersionArn), Type: refArn, Flags: wire.Pointer},
-			{Name: "SigningJobArn", Off: unsafe.Offsetof(Layer{}.SigningJobArn), Type: refArn, Flags: wire.Pointer},
-		}},
-		{Name: "LayerList", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refLayerVersionArn},
-		{Name: "LayerVersionArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "2048", Pattern: "((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))"}},
-		{Name: "LayersReferenceList", Kind: wire.KindList, Go: wire.SliceOf[Layer]{}, Elem: refLayer},
-		{Name: "ListFunctionsRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListFunctionsRequest]{}, Fields: []wire.Field{
-			{Name: "MasterRegion", Off: unsafe.Offsetof(ListFunctionsRequest{}.MasterRegion), Type: refMasterRegion, Flags: wire.Pointer, Loc: wire.InQuery},
-			{Name: "FunctionVersion", Off: unsafe.Offsetof(ListFunctionsRequest{}.FunctionVersion), Type: refFunctionVersion, Flags: wire.Pointer, Loc: wire.InQuery},
-			{Name: "Marker", Off: unsafe.Offsetof(ListFunctionsRequest{}.Marker), Type: refString, Flags: wire.Pointer, Loc: wire.InQuery},
-			{Name: "MaxItems", Off: unsafe.Offsetof(ListFunctionsRequest{}.MaxItems), Type: refMaxListItems, Flags: wire.Pointer, Loc: wire.InQuery},
-		}},
-		{Name: "ListFunctionsResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListFunctionsResponse]{}, Fields: []wire.Field{
-			{Name: "NextMarker", Off: unsafe.Offsetof(ListFunctionsResponse{}.NextMarker), Type: refString, Flags: wire.Pointer},
-			{Name: "Functions", Off: unsafe.Offsetof(ListFunctionsResponse{}.Functions), Type: refFunctionList},
-		}},
-		{Name: "ListTagsRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListTagsRequest]{}, Fields: []wire.Field{
-			{Name: "Resource", Off: unsafe.Offsetof(ListTagsRequest{}.Resource), Type: refTaggableResource, Flags: wire.Required, Loc: wire.InURI},
-		}},
-		{Name: "ListTagsResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListTagsResponse]{}, Fields: []wire.Field{
-			{Name: "Tags", Off: unsafe.Offsetof(ListTagsResponse{}.Tags), Type: refTags},
-		}},
-		{Name: "ListVersionsByFunctionRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListVersionsByFunctionRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(ListVersionsByFunctionRequest{}.FunctionName), Type: refNamespacedFunctionName, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "Marker", Off: unsafe.Offsetof(ListVersionsByFunctionRequest{}.Marker), Type: refString, Flags: wire.Pointer, Loc: wire.InQuery},
-			{Name: "MaxItems", Off: unsafe.Offsetof(ListVersionsByFunctionRequest{}.MaxItems), Type: refMaxListItems, Flags: wire.Pointer, Loc: wire.InQuery},
-		}},
-		{Name: "ListVersionsByFunctionResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListVersionsByFunctionResponse]{}, Fields: []wire.Field{
-			{Name: "NextMarker", Off: unsafe.Offsetof(ListVersionsByFunctionResponse{}.NextMarker), Type: refString, Flags: wire.Pointer},
-			{Name: "Versions", Off: unsafe.Offsetof(ListVersionsByFunctionResponse{}.Versions), Type: refFunctionList},
-		}},
-		{Name: "LocalMountPath", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "160", Pattern: "/mnt/[a-zA-Z0-9-_.]+"}},
-		{Name: "LogFormat", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"JSON", "Text"}}},
-		{Name: "LogGroup", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "512", Pattern: "[\\.\\-_/#A-Za-z0-9]+"}},
-		{Name: "LogType", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"None", "Tail"}}},
-		{Name: "LoggingConfig", Kind: wire.KindStruct, Go: wire.StructOf[LoggingConfig]{}, Fields: []wire.Field{
-			{Name: "LogFormat", Off: unsafe.Offsetof(LoggingConfig{}.LogFormat), Type: refLogFormat, Flags: wire.Pointer},
-			{Name: "ApplicationLogLevel", Off: unsafe.Offsetof(LoggingConfig{}.ApplicationLogLevel), Type: refApplicationLogLevel, Flags: wire.Pointer},
-			{Name: "SystemLogLevel", Off: unsafe.Offsetof(LoggingConfig{}.SystemLogLevel), Type: refSystemLogLevel, Flags: wire.Pointer},
-			{Name: "LogGroup", Off: unsafe.Offsetof(LoggingConfig{}.LogGroup), Type: refLogGroup, Flags: wire.Pointer},
-		}},
-		{Name: "Long", Kind: wire.KindInt64},
-		{Name: "MasterRegion", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "50", Pattern: "ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}"}},
-		{Name: "MaxListItems", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "1", Max: "10000"}},
-		{Name: "MemorySize", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "128", Max: "10240"}},
-		{Name: "ModeNotSupportedException", Kind: wire.KindStruct, Go: wire.StructOf[ModeNotSupportedException]{}, Error: &wire.ErrorInfo{Code: "ModeNotSupportedException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ModeNotSupportedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(ModeNotSupportedException{}.Message), Type: refString},
-		}},
-		{Name: "NameSpacedFunctionArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "10000", Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_\\.]+(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"}},
-		{Name: "NamespacedFunctionName", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "256", Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"}},
-		{Name: "NoPublishedVersionException", Kind: wire.KindStruct, Go: wire.StructOf[NoPublishedVersionException]{}, Error: &wire.ErrorInfo{Code: "NoPublishedVersionException", Status: 400, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(NoPublishedVersionException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(NoPublishedVersionException{}.Message), Type: refString},
-		}},
-		{Name: "NullableBoolean", Kind: wire.KindBool},
-		{Name: "NumericLatestPublishedOrAliasQualifier", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"}},
-		{Name: "PackageType", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"Zip", "Image"}}},
-		{Name: "PerExecutionEnvironmentMaxConcurrency", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "1", Max: "1600"}},
-		{Name: "PreconditionFailedException", Kind: wire.KindStruct, Go: wire.StructOf[PreconditionFailedException]{}, Error: &wire.ErrorInfo{Code: "PreconditionFailedException", Status: 412, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(PreconditionFailedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(PreconditionFailedException{}.Message), Type: refString},
-		}},
-		{Name: "RecursiveInvocationException", Kind: wire.KindStruct, Go: wire.StructOf[RecursiveInvocationException]{}, Error: &wire.ErrorInfo{Code: "RecursiveInvocationException", Status: 400, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(RecursiveInvocationException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(RecursiveInvocationException{}.Message), Type: refString},
-		}},
-		{Name: "RequestEntityTooLargeException", Kind: wire.KindStruct, Go: wire.StructOf[RequestEntityTooLargeException]{}, Error: &wire.ErrorInfo{Code: "RequestEntityTooLargeException", Status: 413, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(RequestEntityTooLargeException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(RequestEntityTooLargeException{}.Message), Type: refString},
-		}},
-		{Name: "RequestTooLargeException", Kind: wire.KindStruct, Go: wire.StructOf[RequestTooLargeException]{}, Error: &wire.ErrorInfo{Code: "RequestTooLargeException", Status: 413, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(RequestTooLargeException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(RequestTooLargeException{}.Message), Type: refString},
-		}},
-		{Name: "ReservedConcurrentExecutions", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "0"}},
-		{Name: "ResolvedS3Object", Kind: wire.KindStruct, Go: wire.StructOf[ResolvedS3Object]{}, Fields: []wire.Field{
-			{Name: "S3Bucket", Off: unsafe.Offsetof(ResolvedS3Object{}.S3Bucket), Type: refS3Bucket, Flags: wire.Pointer},
-			{Name: "S3Key", Off: unsafe.Offsetof(ResolvedS3Object{}.S3Key), Type: refS3Key, Flags: wire.Pointer},
-			{Name: "S3ObjectVersion", Off: unsafe.Offsetof(ResolvedS3Object{}.S3ObjectVersion), Type: refS3ObjectVersion, Flags: wire.Pointer},
-		}},
-		{Name: "ResourceArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "10000", Pattern: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"}},
-		{Name: "ResourceConflictException", Kind: wire.KindStruct, Go: wire.StructOf[ResourceConflictException]{}, Error: &wire.ErrorInfo{Code: "ResourceConflictException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ResourceConflictException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(ResourceConflictException{}.Message), Type: refString},
-		}},
-		{Name: "ResourceNotFoundException", Kind: wire.KindStruct, Go: wire.StructOf[ResourceNotFoundException]{}, Error: &wire.ErrorInfo{Code: "ResourceNotFoundException", Status: 404, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ResourceNotFoundException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ResourceNotFoundException{}.Message), Type: refString},
-		}},
-		{Name: "ResourceNotReadyException", Kind: wire.KindStruct, Go: wire.StructOf[ResourceNotReadyException]{}, Error: &wire.ErrorInfo{Code: "ResourceNotReadyException", Status: 502, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ResourceNotReadyException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(ResourceNotReadyException{}.Message), Type: refString},
-		}},
-		{Name: "RetentionPeriodInDays", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "1", Max: "90"}},
-		{Name: "RoleArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "10000", Pattern: "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"}},
-		{Name: "Runtime", Kind: wire.KindString},
-		{Name: "RuntimeAliasDeletedException", Kind: wire.KindStruct, Go: wire.StructOf[RuntimeAliasDeletedException]{}, Error: &wire.ErrorInfo{Code: "RuntimeAliasDeletedException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(RuntimeAliasDeletedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(RuntimeAliasDeletedException{}.Message), Type: refString},
-		}},
-		{Name: "RuntimeVersionArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "26", Max: "2048", Pattern: "((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))"}},
-		{Name: "RuntimeVersionConfig", Kind: wire.KindStruct, Go: wire.StructOf[RuntimeVersionConfig]{}, Fields: []wire.Field{
-			{Name: "RuntimeVersionArn", Off: unsafe.Offsetof(RuntimeVersionConfig{}.RuntimeVersionArn), Type: refRuntimeVersionArn, Flags: wire.Pointer},
-			{Name: "Error", Off: unsafe.Offsetof(RuntimeVersionConfig{}.Error), Type: refRuntimeVersionError},
-		}},
-		{Name: "RuntimeVersionDeletedException", Kind: wire.KindStruct, Go: wire.StructOf[RuntimeVersionDeletedException]{}, Error: &wire.ErrorInfo{Code: "RuntimeVersionDeletedException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(RuntimeVersionDeletedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(RuntimeVersionDeletedException{}.Message), Type: refString},
-		}},
-		{Name: "RuntimeVersionError", Kind: wire.KindStruct, Go: wire.StructOf[RuntimeVersionError]{}, Fields: []wire.Field{
-			{Name: "ErrorCode", Off: unsafe.Offsetof(RuntimeVersionError{}.ErrorCode), Type: refString, Flags: wire.Pointer},
-			{Name: "Message", Off: unsafe.Offsetof(RuntimeVersionError{}.Message), Type: refSensitiveString, Flags: wire.Pointer | wire.Sensitive},
-		}},
-		{Name: "S3Bucket", Kind: wire.KindString, Rules: &wire.Constraints{Min: "3", Max: "63", Pattern: "[0-9A-Za-z\\.\\-_]*(?<!\\.)"}},
-		{Name: "S3FilesConfig", Kind: wire.KindStruct, Go: wire.StructOf[S3FilesConfig]{}, Fields: []wire.Field{
-			{Name: "DirectS3Read", Off: unsafe.Offsetof(S3FilesConfig{}.DirectS3Read), Type: refDirectS3Read, Flags: wire.Pointer},
-		}},
-		{Name: "S3FilesMountConnectivityException", Kind: wire.KindStruct, Go: wire.StructOf[S3FilesMountConnectivityException]{}, Error: &wire.ErrorInfo{Code: "S3FilesMountConnectivityException", Status: 408, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(S3FilesMountConnectivityException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(S3FilesMountConnectivityException{}.Message), Type: refString},
-		}},
-		{Name: "S3FilesMountFailureException", Kind: wire.KindStruct, Go: wire.StructOf[S3FilesMountFailureException]{}, Error: &wire.ErrorInfo{Code: "S3FilesMountFailureException", Status: 403, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(S3FilesMountFailureException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(S3FilesMountFailureException{}.Message), Type: refString},
-		}},
-		{Name: "S3FilesMountTimeoutException", Kind: wire.KindStruct, Go: wire.StructOf[S3FilesMountTimeoutException]{}, Error: &wire.ErrorInfo{Code: "S3FilesMountTimeoutException", Status: 408, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(S3FilesMountTimeoutException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(S3FilesMountTimeoutException{}.Message), Type: refString},
-		}},
-		{Name: "S3Key", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "1024", Pattern: ".*"}},
-		{Name: "S3ObjectStorageMode", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"COPY", "REFERENCE"}}},
-		{Name: "S3ObjectVersion", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "1024", Pattern: ".*"}},
-		{Name: "SecurityGroupId", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "1024", Pattern: "sg-[0-9a-zA-Z]*"}},
-		{Name: "SecurityGroupIds", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refSecurityGroupId, Rules: &wire.Constraints{Min: "0", Max: "5"}},
-		{Name: "SensitiveString", Kind: wire.KindString},
-		{Name: "SensitiveStringOnServerOnly", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "10000"}},
-		{Name: "SerializedRequestEntityTooLargeException", Kind: wire.KindStruct, Go: wire.StructOf[SerializedRequestEntityTooLargeException]{}, Error: &wire.ErrorInfo{Code: "SerializedRequestEntityTooLargeException", Status: 413, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SerializedRequestEntityTooLargeException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(SerializedRequestEntityTooLargeException{}.Message), Type: refString},
-		}},
-		{Name: "ServiceException", Kind: wire.KindStruct, Go: wire.StructOf[ServiceException]{}, Error: &wire.ErrorInfo{Code: "ServiceException", Status: 500, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ServiceException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ServiceException{}.Message), Type: refString},
-		}},
-		{Name: "ServiceQuotaExceededException", Kind: wire.KindStruct, Go: wire.StructOf[ServiceQuotaExceededException]{}, Error: &wire.ErrorInfo{Code: "ServiceQuotaExceededException", Status: 402, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ServiceQuotaExceededException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ServiceQuotaExceededException{}.Message), Type: refString},
-		}},
-		{Name: "SnapStart", Kind: wire.KindStruct, Go: wire.StructOf[SnapStart]{}, Fields: []wire.Field{
-			{Name: "ApplyOn", Off: unsafe.Offsetof(SnapStart{}.ApplyOn), Type: refSnapStartApplyOn, Flags: wire.Pointer},
-		}},
-		{Name: "SnapStartApplyOn", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"PublishedVersions", "None"}}},
-		{Name: "SnapStartException", Kind: wire.KindStruct, Go: wire.StructOf[SnapStartException]{}, Error: &wire.ErrorInfo{Code: "SnapStartException", Status: 400, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SnapStartException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(SnapStartException{}.Message), Type: refString},
-		}},
-		{Name: "SnapStartNotReadyException", Kind: wire.KindStruct, Go: wire.StructOf[SnapStartNotReadyException]{}, Error: &wire.ErrorInfo{Code: "SnapStartNotReadyException", Status: 409, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SnapStartNotReadyException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(SnapStartNotReadyException{}.Message), Type: refString},
-		}},
-		{Name: "SnapStartOptimizationStatus", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"On", "Off"}}},
-		{Name: "SnapStartRegenerationFailureException", Kind: wire.KindStruct, Go: wire.StructOf[SnapStartRegenerationFailureException]{}, Error: &wire.ErrorInfo{Code: "SnapStartRegenerationFailureException", Status: 409, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SnapStartRegenerationFailureException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(SnapStartRegenerationFailureException{}.Message), Type: refString},
-		}},
-		{Name: "SnapStartResponse", Kind: wire.KindStruct, Go: wire.StructOf[SnapStartResponse]{}, Fields: []wire.Field{
-			{Name: "ApplyOn", Off: unsafe.Offsetof(SnapStartResponse{}.ApplyOn), Type: refSnapStartApplyOn, Flags: wire.Pointer},
-			{Name: "OptimizationStatus", Off: unsafe.Offsetof(SnapStartResponse{}.OptimizationStatus), Type: refSnapStartOptimizationStatus, Flags: wire.Pointer},
-		}},
-		{Name: "SnapStartTimeoutException", Kind: wire.KindStruct, Go: wire.StructOf[SnapStartTimeoutException]{}, Error: &wire.ErrorInfo{Code: "SnapStartTimeoutException", Status: 408, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SnapStartTimeoutException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(SnapStartTimeoutException{}.Message), Type: refString},
-		}},
-		{Name: "State", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"Pending", "Active", "Inactive", "Failed", "Deactivating", "Deactivated", "ActiveNonInvocable", "Deleting"}}},
-		{Name: "StateReason", Kind: wire.KindString},
-		{Name: "StateReasonCode", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"Idle", "Creating", "Restoring", "EniLimitExceeded", "InsufficientRolePermissions", "InvalidConfiguration", "InternalError", "SubnetOutOfIPAddresses", "InvalidSubnet", "InvalidSecurityGroup", "ImageDeleted", "ImageAccessDenied", "InvalidImage", "KMSKeyAccessDenied", "KMSKeyNotFound", "InvalidStateKMSKey", "DisabledKMSKey", "EFSIOError", "EFSMountConnectivityError", "EFSMountFailure", "EFSMountTimeout", "InvalidRuntime", "InvalidZipFileException", "FunctionError", "ServiceQuotaExceededException", "VcpuLimitExceeded", "CapacityProviderScalingLimitExceeded", "InsufficientCapacity", "EC2RequestLimitExceeded", "FunctionError.InitTimeout", "FunctionError.RuntimeInitError", "FunctionError.ExtensionInitError", "FunctionError.InvalidEntryPoint", "FunctionError.InvalidWorkingDirectory", "FunctionError.PermissionDenied", "FunctionError.TooManyExtensions", "FunctionError.InitResourceExhausted", "DisallowedByVpcEncryptionControl", "DrainingDurableExecutions", "IncompatibleAcceleratorInstanceTypes", "DependencyError"}}},
-		{Name: "String", Kind: wire.KindString},
-		{Name: "StringList", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refString, Rules: &wire.Constraints{Min: "0", Max: "1500"}},
-		{Name: "SubnetIPAddressLimitReachedException", Kind: wire.KindStruct, Go: wire.StructOf[SubnetIPAddressLimitReachedException]{}, Error: &wire.ErrorInfo{Code: "SubnetIPAddressLimitReachedException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SubnetIPAddressLimitReachedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(SubnetIPAddressLimitReachedException{}.Message), Type: refString},
-		}},
-		{Name: "SubnetId", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "1024", Pattern: "subnet-[0-9a-z]*"}},
-		{Name: "SubnetIds", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refSubnetId, Rules: &wire.Constraints{Min: "0", Max: "16"}},
-		{Name: "SystemLogLevel", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"DEBUG", "INFO", "WARN"}}},
-		{Name: "TagKey", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)"}},
-		{Name: "TagKeyList", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refTagKey},
-		{Name: "TagResourceOutput", Kind: wire.KindStruct, Go: wire.StructOf[TagResourceOutput]{}},
-		{Name: "TagResourceRequest", Kind: wire.KindStruct, Go: wire.StructOf[TagResourceRequest]{}, Fields: []wire.Field{
-			{Name: "Resource", Off: unsafe.Offsetof(TagResourceRequest{}.Resource), Type: refTaggableResource, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "Tags", Off: unsafe.Offsetof(TagResourceRequest{}.Tags), Type: refTags, Flags: wire.Required},
-		}},
-		{Name: "TagValue", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "256", Pattern: "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)"}},
-		{Name: "TaggableResource", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "10000", Pattern: "arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})"}},
-		{Name: "Tags", Kind: wire.KindMap, Go: wire.MapOf[string]{}, Elem: refTagValue, Key: refTagKey},
-		{Name: "TagsError", Kind: wire.KindStruct, Go: wire.StructOf[TagsError]{}, Fields: []wire.Field{
-			{Name: "ErrorCode", Off: unsafe.Offsetof(TagsError{}.ErrorCode), Type: refTagsErrorCode, Flags: wire.Required},
-			{Name: "Message", Off: unsafe.Offsetof(TagsError{}.Message), Type: refTagsErrorMessage, Flags: wire.Required},
-		}},
-		{Name: "TagsErrorCode", Kind: wire.KindString, Rules: &wire.Constraints{Min: "10", Max: "21", Pattern: "[A-Za-z]+Exception"}},
-		{Name: "TagsErrorMessage", Kind: wire.KindString, Rules: &wire.Constraints{Min: "84", Max: "1000", Pattern: ".*"}},
-		{Name: "TenancyConfig", Kind: wire.KindStruct, Go: wire.StructOf[TenancyConfig]{}, Fields: []wire.Field{
-			{Name: "TenantIsolationMode", Off: unsafe.Offsetof(TenancyConfig{}.TenantIsolationMode), Type: refTenantIsolationMode, Flags: wire.Required},
-		}},
-		{Name: "TenantId", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "256", Pattern: "[a-zA-Z0-9\\._:\\/=+\\-@ ]+"}},
-		{Name: "TenantIsolationMode", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"PER_TENANT"}}},
-		{Name: "ThrottleReason", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"ConcurrentInvocationLimitExceeded", "FunctionInvocationRateLimitExceeded", "ReservedFunctionConcurrentInvocationLimitExceeded", "ReservedFunctionInvocationRateLimitExceeded", "CallerRateLimitExceeded", "ConcurrentSnapshotCreateLimitExceeded"}}},
-		{Name: "Timeout", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "1", Max: "900"}},
-		{Name: "Timestamp", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "100", Pattern: ".*"}},
-		{Name: "TooManyRequestsException", Kind: wire.KindStruct, Go: wire.StructOf[TooManyRequestsException]{}, Error: &wire.ErrorInfo{Code: "TooManyRequestsException", Status: 429, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "retryAfterSeconds", Wire: "Retry-After", Off: unsafe.Offsetof(TooManyRequestsException{}.RetryAfterSeconds), Type: refString, Loc: wire.InHeader},
-			{Name: "Type", Off: unsafe.Offsetof(TooManyRequestsException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(TooManyRequestsException{}.Message), Type: refString},
-			{Name: "Reason", Off: unsafe.Offsetof(TooManyRequestsException{}.Reason), Type: refThrottleReason},
-		}},
-		{Name: "TracingConfig", Kind: wire.KindStruct, Go: wire.StructOf[TracingConfig]{}, Fields: []wire.Field{
-			{Name: "Mode", Off: unsafe.Offsetof(TracingConfig{}.Mode), Type: refTracingMode, Flags: wire.Pointer},
-		}},
-		{Name: "TracingConfigResponse", Kind: wire.KindStruct, Go: wire.StructOf[TracingConfigResponse]{}, Fields: []wire.Field{
-			{Name: "Mode", Off: unsafe.Offsetof(TracingConfigResponse{}.Mode), Type: refTracingMode, Flags: wire.Pointer},
-		}},
-		{Name: "TracingMode", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"Active", "PassThrough"}}},
-		{Name: "UnreservedConcurrentExecutions", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "0"}},
-		{Name: "UnsupportedMediaTypeException", Kind: wire.KindStruct, Go: wire.StructOf[UnsupportedMediaTypeException]{}, Error: &wire.ErrorInfo{Code: "UnsupportedMediaTypeException", Status: 415, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(UnsupportedMediaTypeException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(UnsupportedMediaTypeException{}.Message), Type: refString},
-		}},
-		{Name: "UntagResourceOutput", Kind: wire.KindStruct, Go: wire.StructOf[UntagResourceOutput]{}},
-		{Name: "UntagResourceRequest", Kind: wire.KindStruct, Go: wire.StructOf[UntagResourceRequest]{}, Fields: []wire.Field{
-			{Name: "Resource", Off: unsafe.Offsetof(UntagResourceRequest{}.Resource), Type: refTaggableResource, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "TagKeys", Wire: "tagKeys", Off: unsafe.Offsetof(UntagResourceRequest{}.TagKeys), Type: refTagKeyList, Flags: wire.Required, Loc: wire.InQuery},
-		}},
-		{Name: "UpdateFunctionCodeRequest", Kind: wire.KindStruct, Go: wire.StructOf[UpdateFunctionCodeRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.FunctionName), Type: refFunctionName, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "ZipFile", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.ZipFile), Type: refBlob, Flags: wire.Sensitive},
-			{Name: "S3Bucket", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.S3Bucket), Type: refS3Bucket, Flags: wire.Pointer},
-			{Name: "S3Key", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.S3Key), Type: refS3Key, Flags: wire.Pointer},
-			{Name: "S3ObjectVersion", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.S3ObjectVersion), Type: refS3ObjectVersion, Flags: wire.Pointer},
-			{Name: "S3ObjectStorageMode", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.S3ObjectStorageMode), Type: refS3ObjectStorageMode, Flags: wire.Pointer},
-			{Name: "ImageUri", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.ImageUri), Type: refString, Flags: wire.Pointer},
-			{Name: "Architectures", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.Architectures), Type: refArchitecturesList},
-			{Name: "Publish", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.Publish), Type: refBoolean, Flags: wire.Pointer},
-			{Name: "PublishTo", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.PublishTo), Type: refFunctionVersionLatestPublished, Flags: wire.Pointer},
-			{Name: "DryRun", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.DryRun), Type: refBoolean, Flags: wire.Pointer},
-			{Name: "RevisionId", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.RevisionId), Type: refString, Flags: wire.Pointer},
-			{Name: "SourceKMSKeyArn", Off: unsafe.Offsetof(UpdateFunctionCodeRequest{}.SourceKMSKeyArn), Type: refKMSKeyArn, Flags: wire.Pointer},
-		}},
-		{Name: "UpdateFunctionConfigurationRequest", Kind: wire.KindStruct, Go: wire.StructOf[UpdateFunctionConfigurationRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.FunctionName), Type: refFunctionName, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "Role", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.Role), Type: refRoleArn, Flags: wire.Pointer},
-			{Name: "Handler", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.Handler), Type: refHandler, Flags: wire.Pointer},
-			{Name: "Description", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.Description), Type: refDescription, Flags: wire.Pointer},
-			{Name: "Timeout", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.Timeout), Type: refTimeout, Flags: wire.Pointer},
-			{Name: "MemorySize", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.MemorySize), Type: refMemorySize, Flags: wire.Pointer},
-			{Name: "VpcConfig", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.VpcConfig), Type: refVpcConfig},
-			{Name: "Environment", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.Environment), Type: refEnvironment},
-			{Name: "Runtime", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.Runtime), Type: refRuntime, Flags: wire.Pointer},
-			{Name: "DeadLetterConfig", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.DeadLetterConfig), Type: refDeadLetterConfig},
-			{Name: "KMSKeyArn", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.KMSKeyArn), Type: refKMSKeyArn, Flags: wire.Pointer},
-			{Name: "TracingConfig", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.TracingConfig), Type: refTracingConfig},
-			{Name: "RevisionId", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.RevisionId), Type: refString, Flags: wire.Pointer},
-			{Name: "Layers", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.Layers), Type: refLayerList},
-			{Name: "FileSystemConfigs", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.FileSystemConfigs), Type: refFileSystemConfigList},
-			{Name: "ImageConfig", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.ImageConfig), Type: refImageConfig},
-			{Name: "EphemeralStorage", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.EphemeralStorage), Type: refEphemeralStorage},
-			{Name: "SnapStart", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.SnapStart), Type: refSnapStart},
-			{Name: "LoggingConfig", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.LoggingConfig), Type: refLoggingConfig},
-			{Name: "CapacityProviderConfig", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.CapacityProviderConfig), Type: refCapacityProviderConfig},
-			{Name: "DurableConfig", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.DurableConfig), Type: refDurableConfig},
-			{Name: "RuntimeConfig", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.RuntimeConfig), Type: refFunctionRuntimeConfig},
-			{Name: "AcceleratorConfig", Off: unsafe.Offsetof(UpdateFunctionConfigurationRequest{}.AcceleratorConfig), Type: refAcceleratorConfig},
-		}},
-		{Name: "UpdateRuntimeOn", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"Auto", "Manual", "FunctionUpdate"}}},
-		{Name: "ValidationException", Kind: wire.KindStruct, Go: wire.StructOf[ValidationException]{}, Error: &wire.ErrorInfo{Code: "ValidationException", Status: 400, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ValidationException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ValidationException{}.Message), Type: refString},
-		}},
-		{Name: "Version", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "1024", Pattern: "(\\$LATEST|[0-9]+)"}},
-		{Name: "VpcConfig", Kind: wire.KindStruct, Go: wire.StructOf[VpcConfig]{}, Fields: []wire.Field{
-			{Name: "SubnetIds", Off: unsafe.Offsetof(VpcConfig{}.SubnetIds), Type: refSubnetIds},
-			{Name: "SecurityGroupIds", Off: unsafe.Offsetof(VpcConfig{}.SecurityGroupIds), Type: refSecurityGroupIds},
-			{Name: "Ipv6AllowedForDualStack", Off: unsafe.Offsetof(VpcConfig{}.Ipv6AllowedForDualStack), Type: refNullableBoolean, Flags: wire.Pointer},
-		}},
-		{Name: "VpcConfigResponse", Kind: wire.KindStruct, Go: wire.StructOf[VpcConfigResponse]{}, Fields: []wire.Field{
-			{Name: "SubnetIds", Off: unsafe.Offsetof(VpcConfigResponse{}.SubnetIds), Type: refSubnetIds},
-			{Name: "SecurityGroupIds", Off: unsafe.Offsetof(VpcConfigResponse{}.SecurityGroupIds), Type: refSecurityGroupIds},
-			{Name: "VpcId", Off: unsafe.Offsetof(VpcConfigResponse{}.VpcId), Type: refVpcId, Flags: wire.Pointer},
-			{Name: "Ipv6AllowedForDualStack", Off: unsafe.Offsetof(VpcConfigResponse{}.Ipv6AllowedForDualStack), Type: refNullableBoolean, Flags: wire.Pointer},
-		}},
-		{Name: "VpcId", Kind: wire.KindString},
-		{Name: "WorkingDirectory", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "1000"}},
+	Table: `
+sAcceleratorConfig
+ AcceleratorMemorySize 2 !R
+iAcceleratorMemoryGB
+sAccessDeniedException EAccessDeniedException C403 X MMessage
+ Type 173
+ Message 173
+sAccountLimit
+ TotalCodeSize 117 !P
+ CodeSizeUnzipped 117 !P
+ CodeSizeZipped 117 !P
+ ConcurrentExecutions 82 !P
+ UnreservedConcurrentExecutions 199 !P
+sAccountUsage
+ TotalCodeSize 117 !P
+ FunctionCount 117 !P
+tApplicationLogLevel =TRACE =DEBUG =INFO =WARN =ERROR =FATAL
+tArchitecture =x86_64 =arm64
+lArchitecturesList e7 <1 >1
+tArn <0 >10000 parn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)
+xBlob
+bBoolean
+tCapacityProviderArn <1 >140 parn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+
+sCapacityProviderConfig
+ LambdaManagedInstancesCapacityProviderConfig 98 !R
+sCodeArtifactUserDeletedException ECodeArtifactUserDeletedException C409 X Mmessage
+ Type 173
+ message 173
+sCodeArtifactUserFailedException ECodeArtifactUserFailedException C409 X Mmessage
+ Type 173
+ message 173
+sCodeArtifactUserPendingException ECodeArtifactUserPendingException C409 X Mmessage
+ Type 173
+ message 173
+tCodeSigningConfigArn <0 >200 parn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}
+sCodeSigningConfigNotFoundException ECodeSigningConfigNotFoundException C404 X MMessage
+ Type 173
+ Message 173
+sCodeStorageExceededException ECodeStorageExceededException C400 X Mmessage
+ Type 173
+ message 173
+sCodeVerificationFailedException ECodeVerificationFailedException C400 X MMessage
+ Type 173
+ Message 173
+sConcurrency
+ ReservedConcurrentExecutions 133 !P
+sCreateFunctionRequest
+ FunctionName 60 !R
+ Runtime 141 !P
+ Role 140 !R
+ Handler 78 !P
+ Code 55 !R
+ Description 26 !P
+ Timeout 193 !P
+ MemorySize 120 !P
+ Publish 11 !P
+ PublishTo 65 !P
+ VpcConfig 208
+ PackageType 127 !P
+ DeadLetterConfig 23
+ Environment 41
+ KMSKeyArn 96 !P
+ TracingConfig 196
+ Tags 185
+ Layers 103
+ FileSystemConfigs 53
+ CodeSigningConfigArn 17 !P
+ ImageConfig 79
+ Architectures 8
+ EphemeralStorage 47
+ SnapStart 162
+ LoggingConfig 116
+ TenancyConfig 189
+ CapacityProviderConfig 13
+ DurableConfig 28
+ RuntimeConfig 63
+ AcceleratorConfig 1
+sDeadLetterConfig
+ TargetArn 135 !P
+sDeleteFunctionRequest
+ FunctionName 123 !R @u
+ Qualifier 126 !P @q
+sDeleteFunctionResponse
+ StatusCode 82 !P @s
+tDescription <0 >256
+tDirectS3Read =ENABLED =DISABLED =AUTO
+sDurableConfig
+ KMSKeyArn 96 !P
+ RetentionPeriodInDays 139 !P
+ ExecutionTimeout 50 !P
+sDurableExecutionAlreadyStartedException EDurableExecutionAlreadyStartedException C409 X MMessage
+ Type 173
+ Message 173
+tDurableExecutionArn <1 >1024 parn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)
+tDurableExecutionName <1 >64 p[a-zA-Z0-9-_]+
+sEC2AccessDeniedException EEC2AccessDeniedException C502 MMessage
+ Type 173
+ Message 173
+sEC2ThrottledException EEC2ThrottledException C502 MMessage
+ Type 173
+ Message 173
+sEC2UnexpectedException EEC2UnexpectedException C502 MMessage
+ Type 173
+ Message 173
+ EC2ErrorCode 173
+sEFSIOException EEFSIOException C410 X MMessage
+ Type 173
+ Message 173
+sEFSMountConnectivityException EEFSMountConnectivityException C408 X MMessage
+ Type 173
+ Message 173
+sEFSMountFailureException EEFSMountFailureException C403 X MMessage
+ Type 173
+ Message 173
+sEFSMountTimeoutException EEFSMountTimeoutException C408 X MMessage
+ Type 173
+ Message 173
+sENILimitReachedException EENILimitReachedException C502 MMessage
+ Type 173
+ Message 173
+sENINotReadyException EENINotReadyException C502 MMessage
+ Type 173
+ Message 173
+sEnvironment
+ Variables 46 !S
+sEnvironmentError
+ ErrorCode 173 !P
+ Message 157 !PS
+sEnvironmentResponse
+ Variables 46 !S
+ Error 42
+tEnvironmentVariableName p[a-zA-Z]([a-zA-Z0-9_])+
+tEnvironmentVariableValue
+mEnvironmentVariables e45 k44
+sEphemeralStorage
+ Size 48 !R
+iEphemeralStorageSize <512 >10240
+dExecutionEnvironmentMemoryGiBPerVCpu <2 >8
+iExecutionTimeout <1 >31622400
+tFileSystemArn <0 >256 parn:aws[a-zA-Z-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}
+sFileSystemConfig
+ Arn 51 !R
+ LocalMountPath 112 !R
+ S3FilesConfig 148
+lFileSystemConfigList e52 <0 >1
+tFunctionArn <0 >10000 parn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?
+sFunctionCode
+ ZipFile 10 !S
+ S3Bucket 147 !P
+ S3Key 152 !P
+ S3ObjectVersion 154 !P
+ S3ObjectStorageMode 153 !P
+ ImageUri 173 !P
+ SourceKMSKeyArn 96 !P
+sFunctionCodeLocation
+ RepositoryType 173 !P
+ Location 158 !P
+ ImageUri 173 !P
+ ResolvedImageUri 173 !P
+ ResolvedS3Object 134
+ SourceKMSKeyArn 96 !P
+ Error 57
+sFunctionCodeLocationError
+ ErrorCode 173 !P
+ Message 157 !PS
+sFunctionConfiguration
+ FunctionName 123 !P
+ FunctionArn 122 !P
+ Runtime 141 !P
+ Role 140 !P
+ Handler 78 !P
+ CodeSize 117 !P
+ Description 26 !P
+ Timeout 193 !P
+ MemorySize 120 !P
+ LastModified 194 !P
+ CodeSha256 173 !P
+ Version 207 !P
+ VpcConfig 209
+ DeadLetterConfig 23
+ Environment 43
+ KMSKeyArn 96 !P
+ TracingConfig 197
+ MasterArn 54 !P
+ RevisionId 173 !P
+ Layers 105
+ State 170 !P
+ StateReason 171 !P
+ StateReasonCode 172 !P
+ LastUpdateStatus 99 !P
+ LastUpdateStatusReason 100 !P
+ LastUpdateStatusReasonCode 101 !P
+ FileSystemConfigs 53
+ SigningProfileVersionArn 9 !P
+ SigningJobArn 9 !P
+ PackageType 127 !P
+ ImageConfigResponse 81
+ Architectures 8
+ EphemeralStorage 47
+ SnapStart 168
+ RuntimeVersionConfig 144
+ LoggingConfig 116
+ TenancyConfig 189
+ CapacityProviderConfig 13
+ ConfigSha256 173 !P
+ DurableConfig 28
+ RuntimeConfig 63
+ AcceleratorConfig 1
+lFunctionList e58
+tFunctionName <1 >140 p(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?
+tFunctionRuntimeAlias <1 >128
+tFunctionRuntimeArn <48 >2048 parn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:runtime/.+
+sFunctionRuntimeConfig
+ RuntimeArn 62 !R
+ RuntimeAlias 61 !R
+tFunctionVersion =ALL
+tFunctionVersionLatestPublished =LATEST_PUBLISHED
+sFunctionVersionsPerCapacityProviderLimitExceededException EFunctionVersionsPerCapacityProviderLimitExceededException C400 X Mmessage
+ Type 173
+ message 173
+sGetAccountSettingsRequest
+sGetAccountSettingsResponse
+ AccountLimit 4
+ AccountUsage 5
+sGetFunctionCodeSigningConfigRequest
+ FunctionName 123 !R @u
+sGetFunctionCodeSigningConfigResponse
+ CodeSigningConfigArn 17 !R
+ FunctionName 60 !R
+sGetFunctionConcurrencyRequest
+ FunctionName 60 !R @u
+sGetFunctionConcurrencyResponse
+ ReservedConcurrentExecutions 133 !P
+sGetFunctionConfigurationRequest
+ FunctionName 123 !R @u
+ Qualifier 126 !P @q
+sGetFunctionRequest
+ FunctionName 123 !R @u
+ Qualifier 126 !P @q
+sGetFunctionResponse
+ Configuration 58
+ Code 56
+ Tags 185
+ TagsError 186
+ Concurrency 21
+sGetRuntimeManagementConfigRequest
+ FunctionName 123 !R @u
+ Qualifier 126 !P @q
+sGetRuntimeManagementConfigResponse
+ UpdateRuntimeOn 205 !P
+ FunctionArn 122 !P
+ RuntimeVersionArn 143 !P
+tHandler <0 >128 p[^\s]+
+sImageConfig
+ EntryPoint 174
+ Command 174
+ WorkingDirectory 211 !P
+sImageConfigError
+ ErrorCode 173 !P
+ Message 157 !PS
+sImageConfigResponse
+ ImageConfig 79
+ Error 80
+iInteger
+sInvalidCodeSignatureException EInvalidCodeSignatureException C400 X MMessage
+ Type 173
+ Message 173
+sInvalidParameterValueException EInvalidParameterValueException C400 X Mmessage
+ Type 173
+ message 173
+sInvalidRequestContentException EInvalidRequestContentException C400 X Mmessage
+ Type 173
+ message 173
+sInvalidRuntimeException EInvalidRuntimeException C502 MMessage
+ Type 173
+ Message 173
+sInvalidSecurityGroupIDException EInvalidSecurityGroupIDException C502 MMessage
+ Type 173
+ Message 173
+sInvalidSubnetIDException EInvalidSubnetIDException C502 MMessage
+ Type 173
+ Message 173
+sInvalidZipFileException EInvalidZipFileException C502 MMessage
+ Type 173
+ Message 173
+sInvocationRequest
+ FunctionName 123 !R @u
+ InvocationType 92 wX-Amz-Invocation-Type !P @h
+ LogType 115 wX-Amz-Log-Type !P @h
+ ClientContext 173 wX-Amz-Client-Context !P @h
+ DurableExecutionName 31 wX-Amz-Durable-Execution-Name !P @h
+ Payload 10 !S @p
+ Qualifier 126 !P @q
+ TenantId 190 wX-Amz-Tenant-Id !P @h
+sInvocationResponse
+ StatusCode 82 !P @s
+ FunctionError 173 wX-Amz-Function-Error !P @h
+ LogResult 173 wX-Amz-Log-Result !P @h
+ Payload 10 !S @p
+ ExecutedVersion 207 wX-Amz-Executed-Version !P @h
+ DurableExecutionArn 30 wX-Amz-Durable-Execution-Arn !P @h
+tInvocationType =Event =RequestResponse =DryRun
+sKMSAccessDeniedException EKMSAccessDeniedException C502 MMessage
+ Type 173
+ Message 173
+sKMSDisabledException EKMSDisabledException C502 MMessage
+ Type 173
+ Message 173
+sKMSInvalidStateException EKMSInvalidStateException C502 MMessage
+ Type 173
+ Message 173
+tKMSKeyArn <0 >10000 p(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()
+sKMSNotFoundException EKMSNotFoundException C502 MMessage
+ Type 173
+ Message 173
+sLambdaManagedInstancesCapacityProviderConfig
+ CapacityProviderArn 12 !R
+ PerExecutionEnvironmentMaxConcurrency 128 !P
+ ExecutionEnvironmentMemoryGiBPerVCpu 49 !P
+tLastUpdateStatus =Successful =Failed =InProgress
+tLastUpdateStatusReason
+tLastUpdateStatusReasonCode =EniLimitExceeded =InsufficientRolePermissions =InvalidConfiguration =InternalError =SubnetOutOfIPAddresses =InvalidSubnet =InvalidSecurityGroup =ImageDeleted =ImageAccessDenied =InvalidImage =KMSKeyAccessDenied =KMSKeyNotFound =InvalidStateKMSKey =DisabledKMSKey =EFSIOError =EFSMountConnectivityError =EFSMountFailure =EFSMountTimeout =InvalidRuntime =InvalidZipFileException =FunctionError =ServiceQuotaExceededException =VcpuLimitExceeded =CapacityProviderScalingLimitExceeded =InsufficientCapacity =EC2RequestLimitExceeded =FunctionError.InitTimeout =FunctionError.RuntimeInitError =FunctionError.ExtensionInitError =FunctionError.InvalidEntryPoint =FunctionError.InvalidWorkingDirectory =FunctionError.PermissionDenied =FunctionError.TooManyExtensions =FunctionError.InitResourceExhausted =DisallowedByVpcEncryptionControl =IncompatibleAcceleratorInstanceTypes =DependencyError
+sLayer
+ Arn 104 !P
+ CodeSize 117 !P
+ SigningProfileVersionArn 9 !P
+ SigningJobArn 9 !P
+lLayerList e104
+tLayerVersionArn <1 >2048 p((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))
+lLayersReferenceList e102
+sListFunctionsRequest
+ MasterRegion 118 !P @q
+ FunctionVersion 64 !P @q
+ Marker 173 !P @q
+ MaxItems 119 !P @q
+sListFunctionsResponse
+ NextMarker 173 !P
+ Functions 59
+sListTagsRequest
+ Resource 184 !R @u
+sListTagsResponse
+ Tags 185
+sListVersionsByFunctionRequest
+ FunctionName 123 !R @u
+ Marker 173 !P @q
+ MaxItems 119 !P @q
+sListVersionsByFunctionResponse
+ NextMarker 173 !P
+ Versions 59
+tLocalMountPath <0 >160 p/mnt/[a-zA-Z0-9-_.]+
+tLogFormat =JSON =Text
+tLogGroup <1 >512 p[\.\-_/#A-Za-z0-9]+
+tLogType =None =Tail
+sLoggingConfig
+ LogFormat 113 !P
+ ApplicationLogLevel 6 !P
+ SystemLogLevel 178 !P
+ LogGroup 114 !P
+jLong
+tMasterRegion <1 >50 pALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}
+iMaxListItems <1 >10000
+iMemorySize <128 >10240
+sModeNotSupportedException EModeNotSupportedException C400 X Mmessage
+ Type 173
+ message 173
+tNameSpacedFunctionArn <0 >10000 parn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:function:[a-zA-Z0-9-_\.]+(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?
+tNamespacedFunctionName <1 >256 p(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?
+sNoPublishedVersionException ENoPublishedVersionException C400 X MMessage
+ Type 173
+ Message 173
+bNullableBoolean
+tNumericLatestPublishedOrAliasQualifier <1 >128 p\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+
+tPackageType =Zip =Image
+iPerExecutionEnvironmentMaxConcurrency <1 >1600
+sPreconditionFailedException EPreconditionFailedException C412 X Mmessage
+ Type 173
+ message 173
+sRecursiveInvocationException ERecursiveInvocationException C400 X MMessage
+ Type 173
+ Message 173
+sRequestEntityTooLargeException ERequestEntityTooLargeException C413 X MMessage
+ Type 173
+ Message 173
+sRequestTooLargeException ERequestTooLargeException C413 X Mmessage
+ Type 173
+ message 173
+iReservedConcurrentExecutions <0
+sResolvedS3Object
+ S3Bucket 147 !P
+ S3Key 152 !P
+ S3ObjectVersion 154 !P
+tResourceArn <0 >10000 p(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()
+sResourceConflictException EResourceConflictException C409 X Mmessage
+ Type 173
+ message 173
+sResourceNotFoundException EResourceNotFoundException C404 X MMessage
+ Type 173
+ Message 173
+sResourceNotReadyException EResourceNotReadyException C502 Mmessage
+ Type 173
+ message 173
+iRetentionPeriodInDays <1 >90
+tRoleArn <0 >10000 parn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+
+tRuntime
+sRuntimeAliasDeletedException ERuntimeAliasDeletedException C409 X Mmessage
+ Type 173
+ message 173
+tRuntimeVersionArn <26 >2048 p((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))
+sRuntimeVersionConfig
+ RuntimeVersionArn 143 !P
+ Error 146
+sRuntimeVersionDeletedException ERuntimeVersionDeletedException C409 X Mmessage
+ Type 173
+ message 173
+sRuntimeVersionError
+ ErrorCode 173 !P
+ Message 157 !PS
+tS3Bucket <3 >63 p[0-9A-Za-z\.\-_]*(?<!\.)
+sS3FilesConfig
+ DirectS3Read 27 !P
+sS3FilesMountConnectivityException ES3FilesMountConnectivityException C408 X MMessage
+ Type 173
+ Message 173
+sS3FilesMountFailureException ES3FilesMountFailureException C403 X MMessage
+ Type 173
+ Message 173
+sS3FilesMountTimeoutException ES3FilesMountTimeoutException C408 X MMessage
+ Type 173
+ Message 173
+tS3Key <1 >1024 p.*
+tS3ObjectStorageMode =COPY =REFERENCE
+tS3ObjectVersion <1 >1024 p.*
+tSecurityGroupId <0 >1024 psg-[0-9a-zA-Z]*
+lSecurityGroupIds e155 <0 >5
+tSensitiveString
+tSensitiveStringOnServerOnly <0 >10000
+sSerializedRequestEntityTooLargeException ESerializedRequestEntityTooLargeException C413 X Mmessage
+ Type 173
+ message 173
+sServiceException EServiceException C500 MMessage
+ Type 173
+ Message 173
+sServiceQuotaExceededException EServiceQuotaExceededException C402 X MMessage
+ Type 173
+ Message 173
+sSnapStart
+ ApplyOn 163 !P
+tSnapStartApplyOn =PublishedVersions =None
+sSnapStartException ESnapStartException C400 X MMessage
+ Type 173
+ Message 173
+sSnapStartNotReadyException ESnapStartNotReadyException C409 X MMessage
+ Type 173
+ Message 173
+tSnapStartOptimizationStatus =On =Off
+sSnapStartRegenerationFailureException ESnapStartRegenerationFailureException C409 X MMessage
+ Type 173
+ Message 173
+sSnapStartResponse
+ ApplyOn 163 !P
+ OptimizationStatus 166 !P
+sSnapStartTimeoutException ESnapStartTimeoutException C408 X MMessage
+ Type 173
+ Message 173
+tState =Pending =Active =Inactive =Failed =Deactivating =Deactivated =ActiveNonInvocable =Deleting
+tStateReason
+tStateReasonCode =Idle =Creating =Restoring =EniLimitExceeded =InsufficientRolePermissions =InvalidConfiguration =InternalError =SubnetOutOfIPAddresses =InvalidSubnet =InvalidSecurityGroup =ImageDeleted =ImageAccessDenied =InvalidImage =KMSKeyAccessDenied =KMSKeyNotFound =InvalidStateKMSKey =DisabledKMSKey =EFSIOError =EFSMountConnectivityError =EFSMountFailure =EFSMountTimeout =InvalidRuntime =InvalidZipFileException =FunctionError =ServiceQuotaExceededException =VcpuLimitExceeded =CapacityProviderScalingLimitExceeded =InsufficientCapacity =EC2RequestLimitExceeded =FunctionError.InitTimeout =FunctionError.RuntimeInitError =FunctionError.ExtensionInitError =FunctionError.InvalidEntryPoint =FunctionError.InvalidWorkingDirectory =FunctionError.PermissionDenied =FunctionError.TooManyExtensions =FunctionError.InitResourceExhausted =DisallowedByVpcEncryptionControl =DrainingDurableExecutions =IncompatibleAcceleratorInstanceTypes =DependencyError
+tString
+lStringList e173 <0 >1500
+sSubnetIPAddressLimitReachedException ESubnetIPAddressLimitReachedException C502 MMessage
+ Type 173
+ Message 173
+tSubnetId <0 >1024 psubnet-[0-9a-z]*
+lSubnetIds e176 <0 >16
+tSystemLogLevel =DEBUG =INFO =WARN
+tTagKey <1 >128 p([\p{L}\p{Z}\p{N}_.:/=+\-@]*)
+lTagKeyList e179
+sTagResourceOutput
+sTagResourceRequest
+ Resource 184 !R @u
+ Tags 185 !R
+tTagValue <0 >256 p([\p{L}\p{Z}\p{N}_.:/=+\-@]*)
+tTaggableResource <1 >10000 parn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})
+mTags e183 k179
+sTagsError
+ ErrorCode 187 !R
+ Message 188 !R
+tTagsErrorCode <10 >21 p[A-Za-z]+Exception
+tTagsErrorMessage <84 >1000 p.*
+sTenancyConfig
+ TenantIsolationMode 191 !R
+tTenantId <1 >256 p"[a-zA-Z0-9\\._:\\/=+\\-@ ]+"
+tTenantIsolationMode =PER_TENANT
+tThrottleReason =ConcurrentInvocationLimitExceeded =FunctionInvocationRateLimitExceeded =ReservedFunctionConcurrentInvocationLimitExceeded =ReservedFunctionInvocationRateLimitExceeded =CallerRateLimitExceeded =ConcurrentSnapshotCreateLimitExceeded
+iTimeout <1 >900
+tTimestamp <0 >100 p.*
+sTooManyRequestsException ETooManyRequestsException C429 X Mmessage
+ retryAfterSeconds 173 wRetry-After @h
+ Type 173
+ message 173
+ Reason 192
+sTracingConfig
+ Mode 198 !P
+sTracingConfigResponse
+ Mode 198 !P
+tTracingMode =Active =PassThrough
+iUnreservedConcurrentExecutions <0
+sUnsupportedMediaTypeException EUnsupportedMediaTypeException C415 X Mmessage
+ Type 173
+ message 173
+sUntagResourceOutput
+sUntagResourceRequest
+ Resource 184 !R @u
+ TagKeys 180 wtagKeys !R @q
+sUpdateFunctionCodeRequest
+ FunctionName 60 !R @u
+ ZipFile 10 !S
+ S3Bucket 147 !P
+ S3Key 152 !P
+ S3ObjectVersion 154 !P
+ S3ObjectStorageMode 153 !P
+ ImageUri 173 !P
+ Architectures 8
+ Publish 11 !P
+ PublishTo 65 !P
+ DryRun 11 !P
+ RevisionId 173 !P
+ SourceKMSKeyArn 96 !P
+sUpdateFunctionConfigurationRequest
+ FunctionName 60 !R @u
+ Role 140 !P
+ Handler 78 !P
+ Description 26 !P
+ Timeout 193 !P
+ MemorySize 120 !P
+ VpcConfig 208
+ Environment 41
+ Runtime 141 !P
+ DeadLetterConfig 23
+ KMSKeyArn 96 !P
+ TracingConfig 196
+ RevisionId 173 !P
+ Layers 103
+ FileSystemConfigs 53
+ ImageConfig 79
+ EphemeralStorage 47
+ SnapStart 162
+ LoggingConfig 116
+ CapacityProviderConfig 13
+ DurableConfig 28
+ RuntimeConfig 63
+ AcceleratorConfig 1
+tUpdateRuntimeOn =Auto =Manual =FunctionUpdate
+sValidationException EValidationException C400 X MMessage
+ Type 173
+ Message 173
+tVersion <1 >1024 p(\$LATEST|[0-9]+)
+sVpcConfig
+ SubnetIds 177
+ SecurityGroupIds 156
+ Ipv6AllowedForDualStack 125 !P
+sVpcConfigResponse
+ SubnetIds 177
+ SecurityGroupIds 156
+ VpcId 210 !P
+ Ipv6AllowedForDualStack 125 !P
+tVpcId
+tWorkingDirectory <0 >1000
+`,
+	Go: []any{
+		(*AcceleratorConfig)(nil),
+		(*AccessDeniedException)(nil),
+		(*AccountLimit)(nil),
+		(*AccountUsage)(nil),
+		wire.SliceOf[string]{},
+		(*CapacityProviderConfig)(nil),
+		(*CodeArtifactUserDeletedException)(nil),
+		(*CodeArtifactUserFailedException)(nil),
+		(*CodeArtifactUserPendingException)(nil),
+		(*CodeSigningConfigNotFoundException)(nil),
+		(*CodeStorageExceededException)(nil),
+		(*CodeVerificationFailedException)(nil),
+		(*Concurrency)(nil),
+		(*CreateFunctionRequest)(nil),
+		(*DeadLetterConfig)(nil),
+		(*DeleteFunctionRequest)(nil),
+		(*DeleteFunctionResponse)(nil),
+		(*DurableConfig)(nil),
+		(*DurableExecutionAlreadyStartedException)(nil),
+		(*EC2AccessDeniedException)(nil),
+		(*EC2ThrottledException)(nil),
+		(*EC2UnexpectedException)(nil),
+		(*EFSIOException)(nil),
+		(*EFSMountConnectivityException)(nil),
+		(*EFSMountFailureException)(nil),
+		(*EFSMountTimeoutException)(nil),
+		(*ENILimitReachedException)(nil),
+		(*ENINotReadyException)(nil),
+		(*Environment)(nil),
+		(*EnvironmentError)(nil),
+		(*EnvironmentResponse)(nil),
+		wire.MapOf[string]{},
+		(*EphemeralStorage)(nil),
+		(*FileSystemConfig)(nil),
+		(*[]FileSystemConfig)(nil),
+		(*FunctionCode)(nil),
+		(*FunctionCodeLocation)(nil),
+		(*FunctionCodeLocationError)(nil),
+		(*FunctionConfiguration)(nil),
+		(*[]FunctionConfiguration)(nil),
+		(*FunctionRuntimeConfig)(nil),
+		(*FunctionVersionsPerCapacityProviderLimitExceededException)(nil),
+		(*GetAccountSettingsRequest)(nil),
+		(*GetAccountSettingsResponse)(nil),
+		(*GetFunctionCodeSigningConfigRequest)(nil),
+		(*GetFunctionCodeSigningConfigResponse)(nil),
+		(*GetFunctionConcurrencyRequest)(nil),
+		(*GetFunctionConcurrencyResponse)(nil),
+		(*GetFunctionConfigurationRequest)(nil),
+		(*GetFunctionRequest)(nil),
+		(*GetFunctionResponse)(nil),
+		(*GetRuntimeManagementConfigRequest)(nil),
+		(*GetRuntimeManagementConfigResponse)(nil),
+		(*ImageConfig)(nil),
+		(*ImageConfigError)(nil),
+		(*ImageConfigResponse)(nil),
+		(*InvalidCodeSignatureException)(nil),
+		(*InvalidParameterValueException)(nil),
+		(*InvalidRequestContentException)(nil),
+		(*InvalidRuntimeException)(nil),
+		(*InvalidSecurityGroupIDException)(nil),
+		(*InvalidSubnetIDException)(nil),
+		(*InvalidZipFileException)(nil),
+		(*InvocationRequest)(nil),
+		(*InvocationResponse)(nil),
+		(*KMSAccessDeniedException)(nil),
+		(*KMSDisabledException)(nil),
+		(*KMSInvalidStateException)(nil),
+		(*KMSNotFoundException)(nil),
+		(*LambdaManagedInstancesCapacityProviderConfig)(nil),
+		(*Layer)(nil),
+		wire.SliceOf[string]{},
+		(*[]Layer)(nil),
+		(*ListFunctionsRequest)(nil),
+		(*ListFunctionsResponse)(nil),
+		(*ListTagsRequest)(nil),
+		(*ListTagsResponse)(nil),
+		(*ListVersionsByFunctionRequest)(nil),
+		(*ListVersionsByFunctionResponse)(nil),
+		(*LoggingConfig)(nil),
+		(*ModeNotSupportedException)(nil),
+		(*NoPublishedVersionException)(nil),
+		(*PreconditionFailedException)(nil),
+		(*RecursiveInvocationException)(nil),
+		(*RequestEntityTooLargeException)(nil),
+		(*RequestTooLargeException)(nil),
+		(*ResolvedS3Object)(nil),
+		(*ResourceConflictException)(nil),
+		(*ResourceNotFoundException)(nil),
+		(*ResourceNotReadyException)(nil),
+		(*RuntimeAliasDeletedException)(nil),
+		(*RuntimeVersionConfig)(nil),
+		(*RuntimeVersionDeletedException)(nil),
+		(*RuntimeVersionError)(nil),
+		(*S3FilesConfig)(nil),
+		(*S3FilesMountConnectivityException)(nil),
+		(*S3FilesMountFailureException)(nil),
+		(*S3FilesMountTimeoutException)(nil),
+		wire.SliceOf[string]{},
+		(*SerializedRequestEntityTooLargeException)(nil),
+		(*ServiceException)(nil),
+		(*ServiceQuotaExceededException)(nil),
+		(*SnapStart)(nil),
+		(*SnapStartException)(nil),
+		(*SnapStartNotReadyException)(nil),
+		(*SnapStartRegenerationFailureException)(nil),
+		(*SnapStartResponse)(nil),
+		(*SnapStartTimeoutException)(nil),
+		wire.SliceOf[string]{},
+		(*SubnetIPAddressLimitReachedException)(nil),
+		wire.SliceOf[string]{},
+		wire.SliceOf[string]{},
+		(*TagResourceOutput)(nil),
+		(*TagResourceRequest)(nil),
+		wire.MapOf[string]{},
+		(*TagsError)(nil),
+		(*TenancyConfig)(nil),
+		(*TooManyRequestsException)(nil),
+		(*TracingConfig)(nil),
+		(*TracingConfigResponse)(nil),
+		(*UnsupportedMediaTypeException)(nil),
+		(*UntagResourceOutput)(nil),
+		(*UntagResourceRequest)(nil),
+		(*UpdateFunctionCodeRequest)(nil),
+		(*UpdateFunctionConfigurationRequest)(nil),
+		(*ValidationException)(nil),
+		(*VpcConfig)(nil),
+		(*VpcConfigResponse)(nil),
 	},
 	Operations: []wire.Operation{
 		{Name: "CreateFunction", Method: "POST", URI: "/2015-03-31/functions", Status: 201, Input: refCreateFunctionRequest, Output: refFunctionConfiguration, MaxBody: 70167211, Errors: []wire.Ref{refInvalidParameterValueException, refResourceConflictException, refServiceException, refTooManyRequestsException, refInvalidCodeSignatureException, refResourceNotFoundException, refCodeVerificationFailedException, refCodeSigningConfigNotFoundException, refCodeStorageExceededException, refFunctionVersionsPerCapacityProviderLimitExceededException}},

@@ -89,70 +89,70 @@ var _ API = Client{}
 
 // CreateLogGroup implements API.
 func (c Client) CreateLogGroup(ctx context.Context, in *CreateLogGroupRequest) (*CreateLogGroupOutput, error) {
-	return wire.Call[CreateLogGroupOutput](ctx, c.Caller, "logs", "CreateLogGroup", in)
+	return wire.Call[*CreateLogGroupOutput](ctx, c.Caller, "logs", "CreateLogGroup", in)
 }
 
 // CreateLogStream implements API.
 func (c Client) CreateLogStream(ctx context.Context, in *CreateLogStreamRequest) (*CreateLogStreamOutput, error) {
-	return wire.Call[CreateLogStreamOutput](ctx, c.Caller, "logs", "CreateLogStream", in)
+	return wire.Call[*CreateLogStreamOutput](ctx, c.Caller, "logs", "CreateLogStream", in)
 }
 
 // DeleteLogGroup implements API.
 func (c Client) DeleteLogGroup(ctx context.Context, in *DeleteLogGroupRequest) (*DeleteLogGroupOutput, error) {
-	return wire.Call[DeleteLogGroupOutput](ctx, c.Caller, "logs", "DeleteLogGroup", in)
+	return wire.Call[*DeleteLogGroupOutput](ctx, c.Caller, "logs", "DeleteLogGroup", in)
 }
 
 // DeleteLogStream implements API.
 func (c Client) DeleteLogStream(ctx context.Context, in *DeleteLogStreamRequest) (*DeleteLogStreamOutput, error) {
-	return wire.Call[DeleteLogStreamOutput](ctx, c.Caller, "logs", "DeleteLogStream", in)
+	return wire.Call[*DeleteLogStreamOutput](ctx, c.Caller, "logs", "DeleteLogStream", in)
 }
 
 // DeleteRetentionPolicy implements API.
 func (c Client) DeleteRetentionPolicy(ctx context.Context, in *DeleteRetentionPolicyRequest) (*DeleteRetentionPolicyOutput, error) {
-	return wire.Call[DeleteRetentionPolicyOutput](ctx, c.Caller, "logs", "DeleteRetentionPolicy", in)
+	return wire.Call[*DeleteRetentionPolicyOutput](ctx, c.Caller, "logs", "DeleteRetentionPolicy", in)
 }
 
 // DescribeLogGroups implements API.
 func (c Client) DescribeLogGroups(ctx context.Context, in *DescribeLogGroupsRequest) (*DescribeLogGroupsResponse, error) {
-	return wire.Call[DescribeLogGroupsResponse](ctx, c.Caller, "logs", "DescribeLogGroups", in)
+	return wire.Call[*DescribeLogGroupsResponse](ctx, c.Caller, "logs", "DescribeLogGroups", in)
 }
 
 // DescribeLogStreams implements API.
 func (c Client) DescribeLogStreams(ctx context.Context, in *DescribeLogStreamsRequest) (*DescribeLogStreamsResponse, error) {
-	return wire.Call[DescribeLogStreamsResponse](ctx, c.Caller, "logs", "DescribeLogStreams", in)
+	return wire.Call[*DescribeLogStreamsResponse](ctx, c.Caller, "logs", "DescribeLogStreams", in)
 }
 
 // FilterLogEvents implements API.
 func (c Client) FilterLogEvents(ctx context.Context, in *FilterLogEventsRequest) (*FilterLogEventsResponse, error) {
-	return wire.Call[FilterLogEventsResponse](ctx, c.Caller, "logs", "FilterLogEvents", in)
+	return wire.Call[*FilterLogEventsResponse](ctx, c.Caller, "logs", "FilterLogEvents", in)
 }
 
 // GetLogEvents implements API.
 func (c Client) GetLogEvents(ctx context.Context, in *GetLogEventsRequest) (*GetLogEventsResponse, error) {
-	return wire.Call[GetLogEventsResponse](ctx, c.Caller, "logs", "GetLogEvents", in)
+	return wire.Call[*GetLogEventsResponse](ctx, c.Caller, "logs", "GetLogEvents", in)
 }
 
 // ListTagsForResource implements API.
 func (c Client) ListTagsForResource(ctx context.Context, in *ListTagsForResourceRequest) (*ListTagsForResourceResponse, error) {
-	return wire.Call[ListTagsForResourceResponse](ctx, c.Caller, "logs", "ListTagsForResource", in)
+	return wire.Call[*ListTagsForResourceResponse](ctx, c.Caller, "logs", "ListTagsForResource", in)
 }
 
 // PutLogEvents implements API.
 func (c Client) PutLogEvents(ctx context.Context, in *PutLogEventsRequest) (*PutLogEventsResponse, error) {
-	return wire.Call[PutLogEventsResponse](ctx, c.Caller, "logs", "PutLogEvents", in)
+	return wire.Call[*PutLogEventsResponse](ctx, c.Caller, "logs", "PutLogEvents", in)
 }
 
 // PutRetentionPolicy implements API.
 func (c Client) PutRetentionPolicy(ctx context.Context, in *PutRetentionPolicyRequest) (*PutRetentionPolicyOutput, error) {
-	return wire.Call[PutRetentionPolicyOutput](ctx, c.Caller, "logs", "PutRetentionPolicy", in)
+	return wire.Call[*PutRetentionPolicyOutput](ctx, c.Caller, "logs", "PutRetentionPolicy", in)
 }
 
 // TagResource implements API.
 func (c Client) TagResource(ctx context.Context, in *TagResourceRequest) (*TagResourceOutput, error) {
-	return wire.Call[TagResourceOutput](ctx, c.Caller, "logs", "TagResource", in)
+	return wire.Call[*TagResourceOutput](ctx, c.Caller, "logs", "TagResource", in)
 }
 
 // UntagResource implements API.
 func (c Client) UntagResource(ctx context.Context, in *UntagResourceRequest) (*UntagResourceOutput, error) {
-	return wire.Call[UntagResourceOutput](ctx, c.Caller, "logs", "UntagResource", in)
+	return wire.Call[*UntagResourceOutput](ctx, c.Caller, "logs", "UntagResource", in)
 }

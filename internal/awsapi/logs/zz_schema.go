@@ -3,11 +3,7 @@
 
 package logs
 
-import (
-	"unsafe"
-
-	"github.com/gustcloud/gust/internal/wire"
-)
+import "github.com/gustcloud/gust/internal/wire"
 
 // The types of the table by name, in its order.
 const (
@@ -132,282 +128,305 @@ var schema = wire.Schema{
 	JSONVersion:    "1.1",
 	ValidationCode: "InvalidParameterException",
 	Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
-	Types: []wire.Type{
-		{},
-		{Name: "AccessDeniedException", Kind: wire.KindStruct, Go: wire.StructOf[AccessDeniedException]{}, Error: &wire.ErrorInfo{Code: "AccessDeniedException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(AccessDeniedException{}.Message), Type: refString},
-		}},
-		{Name: "AccountId", Kind: wire.KindString, Rules: &wire.Constraints{Min: "12", Max: "12", Pattern: "^\\d{12}$"}},
-		{Name: "AccountIds", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refAccountId, Rules: &wire.Constraints{Min: "0", Max: "20"}},
-		{Name: "AmazonResourceName", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "1011", Pattern: "[\\w+=/:,.@-]*"}},
-		{Name: "Arn", Kind: wire.KindString},
-		{Name: "BearerTokenAuthenticationEnabled", Kind: wire.KindBool},
-		{Name: "CreateLogGroupOutput", Kind: wire.KindStruct, Go: wire.StructOf[CreateLogGroupOutput]{}},
-		{Name: "CreateLogGroupRequest", Kind: wire.KindStruct, Go: wire.StructOf[CreateLogGroupRequest]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(CreateLogGroupRequest{}.LogGroupName), Type: refLogGroupName, Flags: wire.Required},
-			{Name: "kmsKeyId", Off: unsafe.Offsetof(CreateLogGroupRequest{}.KmsKeyId), Type: refKmsKeyId, Flags: wire.Pointer},
-			{Name: "tags", Off: unsafe.Offsetof(CreateLogGroupRequest{}.Tags), Type: refTags},
-			{Name: "logGroupClass", Off: unsafe.Offsetof(CreateLogGroupRequest{}.LogGroupClass), Type: refLogGroupClass, Flags: wire.Pointer},
-			{Name: "deletionProtectionEnabled", Off: unsafe.Offsetof(CreateLogGroupRequest{}.DeletionProtectionEnabled), Type: refDeletionProtectionEnabled, Flags: wire.Pointer},
-		}},
-		{Name: "CreateLogStreamOutput", Kind: wire.KindStruct, Go: wire.StructOf[CreateLogStreamOutput]{}},
-		{Name: "CreateLogStreamRequest", Kind: wire.KindStruct, Go: wire.StructOf[CreateLogStreamRequest]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(CreateLogStreamRequest{}.LogGroupName), Type: refLogGroupName, Flags: wire.Required},
-			{Name: "logStreamName", Off: unsafe.Offsetof(CreateLogStreamRequest{}.LogStreamName), Type: refLogStreamName, Flags: wire.Required},
-		}},
-		{Name: "DataAlreadyAcceptedException", Kind: wire.KindStruct, Go: wire.StructOf[DataAlreadyAcceptedException]{}, Error: &wire.ErrorInfo{Code: "DataAlreadyAcceptedException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "expectedSequenceToken", Off: unsafe.Offsetof(DataAlreadyAcceptedException{}.ExpectedSequenceToken), Type: refSequenceToken},
-			{Name: "message", Off: unsafe.Offsetof(DataAlreadyAcceptedException{}.Message), Type: refString},
-		}},
-		{Name: "DataProtectionStatus", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"ACTIVATED", "DELETED", "ARCHIVED", "DISABLED"}}},
-		{Name: "Days", Kind: wire.KindInt32},
-		{Name: "DeleteLogGroupOutput", Kind: wire.KindStruct, Go: wire.StructOf[DeleteLogGroupOutput]{}},
-		{Name: "DeleteLogGroupRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteLogGroupRequest]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(DeleteLogGroupRequest{}.LogGroupName), Type: refLogGroupName, Flags: wire.Required},
-		}},
-		{Name: "DeleteLogStreamOutput", Kind: wire.KindStruct, Go: wire.StructOf[DeleteLogStreamOutput]{}},
-		{Name: "DeleteLogStreamRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteLogStreamRequest]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(DeleteLogStreamRequest{}.LogGroupName), Type: refLogGroupName, Flags: wire.Required},
-			{Name: "logStreamName", Off: unsafe.Offsetof(DeleteLogStreamRequest{}.LogStreamName), Type: refLogStreamName, Flags: wire.Required},
-		}},
-		{Name: "DeleteRetentionPolicyOutput", Kind: wire.KindStruct, Go: wire.StructOf[DeleteRetentionPolicyOutput]{}},
-		{Name: "DeleteRetentionPolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[DeleteRetentionPolicyRequest]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(DeleteRetentionPolicyRequest{}.LogGroupName), Type: refLogGroupName, Flags: wire.Required},
-		}},
-		{Name: "DeletionProtectionEnabled", Kind: wire.KindBool},
-		{Name: "Descending", Kind: wire.KindBool},
-		{Name: "DescribeLimit", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "1", Max: "50"}},
-		{Name: "DescribeLogGroupsLogGroupIdentifiers", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refLogGroupIdentifier, Rules: &wire.Constraints{Min: "1", Max: "50"}},
-		{Name: "DescribeLogGroupsRequest", Kind: wire.KindStruct, Go: wire.StructOf[DescribeLogGroupsRequest]{}, Fields: []wire.Field{
-			{Name: "accountIdentifiers", Off: unsafe.Offsetof(DescribeLogGroupsRequest{}.AccountIdentifiers), Type: refAccountIds},
-			{Name: "logGroupNamePrefix", Off: unsafe.Offsetof(DescribeLogGroupsRequest{}.LogGroupNamePrefix), Type: refLogGroupName, Flags: wire.Pointer},
-			{Name: "logGroupNamePattern", Off: unsafe.Offsetof(DescribeLogGroupsRequest{}.LogGroupNamePattern), Type: refLogGroupNamePattern, Flags: wire.Pointer},
-			{Name: "nextToken", Off: unsafe.Offsetof(DescribeLogGroupsRequest{}.NextToken), Type: refNextToken, Flags: wire.Pointer},
-			{Name: "limit", Off: unsafe.Offsetof(DescribeLogGroupsRequest{}.Limit), Type: refDescribeLimit, Flags: wire.Pointer},
-			{Name: "includeLinkedAccounts", Off: unsafe.Offsetof(DescribeLogGroupsRequest{}.IncludeLinkedAccounts), Type: refIncludeLinkedAccounts, Flags: wire.Pointer},
-			{Name: "logGroupClass", Off: unsafe.Offsetof(DescribeLogGroupsRequest{}.LogGroupClass), Type: refLogGroupClass, Flags: wire.Pointer},
-			{Name: "logGroupIdentifiers", Off: unsafe.Offsetof(DescribeLogGroupsRequest{}.LogGroupIdentifiers), Type: refDescribeLogGroupsLogGroupIdentifiers},
-		}},
-		{Name: "DescribeLogGroupsResponse", Kind: wire.KindStruct, Go: wire.StructOf[DescribeLogGroupsResponse]{}, Fields: []wire.Field{
-			{Name: "logGroups", Off: unsafe.Offsetof(DescribeLogGroupsResponse{}.LogGroups), Type: refLogGroups},
-			{Name: "nextToken", Off: unsafe.Offsetof(DescribeLogGroupsResponse{}.NextToken), Type: refNextToken, Flags: wire.Pointer},
-		}},
-		{Name: "DescribeLogStreamsRequest", Kind: wire.KindStruct, Go: wire.StructOf[DescribeLogStreamsRequest]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(DescribeLogStreamsRequest{}.LogGroupName), Type: refLogGroupName, Flags: wire.Pointer},
-			{Name: "logGroupIdentifier", Off: unsafe.Offsetof(DescribeLogStreamsRequest{}.LogGroupIdentifier), Type: refLogGroupIdentifier, Flags: wire.Pointer},
-			{Name: "logStreamNamePrefix", Off: unsafe.Offsetof(DescribeLogStreamsRequest{}.LogStreamNamePrefix), Type: refLogStreamName, Flags: wire.Pointer},
-			{Name: "orderBy", Off: unsafe.Offsetof(DescribeLogStreamsRequest{}.OrderBy), Type: refOrderBy, Flags: wire.Pointer},
-			{Name: "descending", Off: unsafe.Offsetof(DescribeLogStreamsRequest{}.Descending), Type: refDescending, Flags: wire.Pointer},
-			{Name: "nextToken", Off: unsafe.Offsetof(DescribeLogStreamsRequest{}.NextToken), Type: refNextToken, Flags: wire.Pointer},
-			{Name: "limit", Off: unsafe.Offsetof(DescribeLogStreamsRequest{}.Limit), Type: refDescribeLimit, Flags: wire.Pointer},
-		}},
-		{Name: "DescribeLogStreamsResponse", Kind: wire.KindStruct, Go: wire.StructOf[DescribeLogStreamsResponse]{}, Fields: []wire.Field{
-			{Name: "logStreams", Off: unsafe.Offsetof(DescribeLogStreamsResponse{}.LogStreams), Type: refLogStreams},
-			{Name: "nextToken", Off: unsafe.Offsetof(DescribeLogStreamsResponse{}.NextToken), Type: refNextToken, Flags: wire.Pointer},
-		}},
-		{Name: "Entity", Kind: wire.KindStruct, Go: wire.StructOf[Entity]{}, Fields: []wire.Field{
-			{Name: "keyAttributes", Off: unsafe.Offsetof(Entity{}.KeyAttributes), Type: refEntityKeyAttributes},
-			{Name: "attributes", Off: unsafe.Offsetof(Entity{}.Attributes), Type: refEntityAttributes},
-		}},
-		{Name: "EntityAttributes", Kind: wire.KindMap, Go: wire.MapOf[string]{}, Elem: refEntityAttributesValue, Key: refEntityAttributesKey, Rules: &wire.Constraints{Min: "0", Max: "10"}},
-		{Name: "EntityAttributesKey", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "256"}},
-		{Name: "EntityAttributesValue", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "512"}},
-		{Name: "EntityKeyAttributes", Kind: wire.KindMap, Go: wire.MapOf[string]{}, Elem: refEntityKeyAttributesValue, Key: refEntityKeyAttributesKey, Rules: &wire.Constraints{Min: "2", Max: "4"}},
-		{Name: "EntityKeyAttributesKey", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "32"}},
-		{Name: "EntityKeyAttributesValue", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "512"}},
-		{Name: "EntityRejectionErrorType", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"InvalidEntity", "InvalidTypeValue", "InvalidKeyAttributes", "InvalidAttributes", "EntitySizeTooLarge", "UnsupportedLogGroupType", "MissingRequiredFields"}}},
-		{Name: "EventId", Kind: wire.KindString},
-		{Name: "EventMessage", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1"}},
-		{Name: "EventsLimit", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "1", Max: "10000"}},
-		{Name: "FilterCount", Kind: wire.KindInt32},
-		{Name: "FilterLogEventsRequest", Kind: wire.KindStruct, Go: wire.StructOf[FilterLogEventsRequest]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(FilterLogEventsRequest{}.LogGroupName), Type: refLogGroupName, Flags: wire.Pointer},
-			{Name: "logGroupIdentifier", Off: unsafe.Offsetof(FilterLogEventsRequest{}.LogGroupIdentifier), Type: refLogGroupIdentifier, Flags: wire.Pointer},
-			{Name: "logStreamNames", Off: unsafe.Offsetof(FilterLogEventsRequest{}.LogStreamNames), Type: refInputLogStreamNames},
-			{Name: "logStreamNamePrefix", Off: unsafe.Offsetof(FilterLogEventsRequest{}.LogStreamNamePrefix), Type: refLogStreamName, Flags: wire.Pointer},
-			{Name: "startTime", Off: unsafe.Offsetof(FilterLogEventsRequest{}.StartTime), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "endTime", Off: unsafe.Offsetof(FilterLogEventsRequest{}.EndTime), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "filterPattern", Off: unsafe.Offsetof(FilterLogEventsRequest{}.FilterPattern), Type: refFilterPattern, Flags: wire.Pointer},
-			{Name: "nextToken", Off: unsafe.Offsetof(FilterLogEventsRequest{}.NextToken), Type: refNextToken, Flags: wire.Pointer},
-			{Name: "limit", Off: unsafe.Offsetof(FilterLogEventsRequest{}.Limit), Type: refEventsLimit, Flags: wire.Pointer},
-			{Name: "startFromHead", Off: unsafe.Offsetof(FilterLogEventsRequest{}.StartFromHead), Type: refStartFromHead, Flags: wire.Pointer},
-			{Name: "interleaved", Off: unsafe.Offsetof(FilterLogEventsRequest{}.Interleaved), Type: refInterleaved, Flags: wire.Pointer},
-			{Name: "unmask", Off: unsafe.Offsetof(FilterLogEventsRequest{}.Unmask), Type: refUnmask, Flags: wire.Pointer},
-		}},
-		{Name: "FilterLogEventsResponse", Kind: wire.KindStruct, Go: wire.StructOf[FilterLogEventsResponse]{}, Fields: []wire.Field{
-			{Name: "events", Off: unsafe.Offsetof(FilterLogEventsResponse{}.Events), Type: refFilteredLogEvents},
-			{Name: "searchedLogStreams", Off: unsafe.Offsetof(FilterLogEventsResponse{}.SearchedLogStreams), Type: refSearchedLogStreams},
-			{Name: "nextToken", Off: unsafe.Offsetof(FilterLogEventsResponse{}.NextToken), Type: refNextToken, Flags: wire.Pointer},
-		}},
-		{Name: "FilterPattern", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "1024"}},
-		{Name: "FilteredLogEvent", Kind: wire.KindStruct, Go: wire.StructOf[FilteredLogEvent]{}, Fields: []wire.Field{
-			{Name: "logStreamName", Off: unsafe.Offsetof(FilteredLogEvent{}.LogStreamName), Type: refLogStreamName, Flags: wire.Pointer},
-			{Name: "timestamp", Off: unsafe.Offsetof(FilteredLogEvent{}.Timestamp), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "message", Off: unsafe.Offsetof(FilteredLogEvent{}.Message), Type: refEventMessage, Flags: wire.Pointer},
-			{Name: "ingestionTime", Off: unsafe.Offsetof(FilteredLogEvent{}.IngestionTime), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "eventId", Off: unsafe.Offsetof(FilteredLogEvent{}.EventId), Type: refEventId, Flags: wire.Pointer},
-		}},
-		{Name: "FilteredLogEvents", Kind: wire.KindList, Go: wire.SliceOf[FilteredLogEvent]{}, Elem: refFilteredLogEvent},
-		{Name: "GetLogEventsRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetLogEventsRequest]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(GetLogEventsRequest{}.LogGroupName), Type: refLogGroupName, Flags: wire.Pointer},
-			{Name: "logGroupIdentifier", Off: unsafe.Offsetof(GetLogEventsRequest{}.LogGroupIdentifier), Type: refLogGroupIdentifier, Flags: wire.Pointer},
-			{Name: "logStreamName", Off: unsafe.Offsetof(GetLogEventsRequest{}.LogStreamName), Type: refLogStreamName, Flags: wire.Required},
-			{Name: "startTime", Off: unsafe.Offsetof(GetLogEventsRequest{}.StartTime), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "endTime", Off: unsafe.Offsetof(GetLogEventsRequest{}.EndTime), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "nextToken", Off: unsafe.Offsetof(GetLogEventsRequest{}.NextToken), Type: refNextToken, Flags: wire.Pointer},
-			{Name: "limit", Off: unsafe.Offsetof(GetLogEventsRequest{}.Limit), Type: refEventsLimit, Flags: wire.Pointer},
-			{Name: "startFromHead", Off: unsafe.Offsetof(GetLogEventsRequest{}.StartFromHead), Type: refStartFromHead, Flags: wire.Pointer},
-			{Name: "unmask", Off: unsafe.Offsetof(GetLogEventsRequest{}.Unmask), Type: refUnmask, Flags: wire.Pointer},
-		}},
-		{Name: "GetLogEventsResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetLogEventsResponse]{}, Fields: []wire.Field{
-			{Name: "events", Off: unsafe.Offsetof(GetLogEventsResponse{}.Events), Type: refOutputLogEvents},
-			{Name: "nextForwardToken", Off: unsafe.Offsetof(GetLogEventsResponse{}.NextForwardToken), Type: refNextToken, Flags: wire.Pointer},
-			{Name: "nextBackwardToken", Off: unsafe.Offsetof(GetLogEventsResponse{}.NextBackwardToken), Type: refNextToken, Flags: wire.Pointer},
-		}},
-		{Name: "IncludeLinkedAccounts", Kind: wire.KindBool},
-		{Name: "InheritedProperties", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refInheritedProperty},
-		{Name: "InheritedProperty", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"ACCOUNT_DATA_PROTECTION"}}},
-		{Name: "InputLogEvent", Kind: wire.KindStruct, Go: wire.StructOf[InputLogEvent]{}, Fields: []wire.Field{
-			{Name: "timestamp", Off: unsafe.Offsetof(InputLogEvent{}.Timestamp), Type: refTimestamp, Flags: wire.Required},
-			{Name: "message", Off: unsafe.Offsetof(InputLogEvent{}.Message), Type: refEventMessage, Flags: wire.Required},
-		}},
-		{Name: "InputLogEvents", Kind: wire.KindList, Go: wire.SliceOf[InputLogEvent]{}, Elem: refInputLogEvent, Rules: &wire.Constraints{Min: "1", Max: "10000"}},
-		{Name: "InputLogStreamNames", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refLogStreamName, Rules: &wire.Constraints{Min: "1", Max: "100"}},
-		{Name: "Interleaved", Kind: wire.KindBool},
-		{Name: "InvalidParameterException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidParameterException]{}, Error: &wire.ErrorInfo{Code: "InvalidParameterException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(InvalidParameterException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidSequenceTokenException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidSequenceTokenException]{}, Error: &wire.ErrorInfo{Code: "InvalidSequenceTokenException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "expectedSequenceToken", Off: unsafe.Offsetof(InvalidSequenceTokenException{}.ExpectedSequenceToken), Type: refSequenceToken},
-			{Name: "message", Off: unsafe.Offsetof(InvalidSequenceTokenException{}.Message), Type: refString},
-		}},
-		{Name: "KmsKeyId", Kind: wire.KindString, Rules: &wire.Constraints{Max: "256"}},
-		{Name: "LimitExceededException", Kind: wire.KindStruct, Go: wire.StructOf[LimitExceededException]{}, Error: &wire.ErrorInfo{Code: "LimitExceededException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(LimitExceededException{}.Message), Type: refString},
-		}},
-		{Name: "ListTagsForResourceRequest", Kind: wire.KindStruct, Go: wire.StructOf[ListTagsForResourceRequest]{}, Fields: []wire.Field{
-			{Name: "resourceArn", Off: unsafe.Offsetof(ListTagsForResourceRequest{}.ResourceArn), Type: refAmazonResourceName, Flags: wire.Required},
-		}},
-		{Name: "ListTagsForResourceResponse", Kind: wire.KindStruct, Go: wire.StructOf[ListTagsForResourceResponse]{}, Fields: []wire.Field{
-			{Name: "tags", Off: unsafe.Offsetof(ListTagsForResourceResponse{}.Tags), Type: refTags},
-		}},
-		{Name: "LogEventIndex", Kind: wire.KindInt32},
-		{Name: "LogGroup", Kind: wire.KindStruct, Go: wire.StructOf[LogGroup]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(LogGroup{}.LogGroupName), Type: refLogGroupName, Flags: wire.Pointer},
-			{Name: "creationTime", Off: unsafe.Offsetof(LogGroup{}.CreationTime), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "retentionInDays", Off: unsafe.Offsetof(LogGroup{}.RetentionInDays), Type: refDays, Flags: wire.Pointer},
-			{Name: "metricFilterCount", Off: unsafe.Offsetof(LogGroup{}.MetricFilterCount), Type: refFilterCount, Flags: wire.Pointer},
-			{Name: "arn", Off: unsafe.Offsetof(LogGroup{}.Arn), Type: refArn, Flags: wire.Pointer},
-			{Name: "storedBytes", Off: unsafe.Offsetof(LogGroup{}.StoredBytes), Type: refStoredBytes, Flags: wire.Pointer},
-			{Name: "kmsKeyId", Off: unsafe.Offsetof(LogGroup{}.KmsKeyId), Type: refKmsKeyId, Flags: wire.Pointer},
-			{Name: "dataProtectionStatus", Off: unsafe.Offsetof(LogGroup{}.DataProtectionStatus), Type: refDataProtectionStatus, Flags: wire.Pointer},
-			{Name: "inheritedProperties", Off: unsafe.Offsetof(LogGroup{}.InheritedProperties), Type: refInheritedProperties},
-			{Name: "logGroupClass", Off: unsafe.Offsetof(LogGroup{}.LogGroupClass), Type: refLogGroupClass, Flags: wire.Pointer},
-			{Name: "logGroupArn", Off: unsafe.Offsetof(LogGroup{}.LogGroupArn), Type: refArn, Flags: wire.Pointer},
-			{Name: "deletionProtectionEnabled", Off: unsafe.Offsetof(LogGroup{}.DeletionProtectionEnabled), Type: refDeletionProtectionEnabled, Flags: wire.Pointer},
-			{Name: "bearerTokenAuthenticationEnabled", Off: unsafe.Offsetof(LogGroup{}.BearerTokenAuthenticationEnabled), Type: refBearerTokenAuthenticationEnabled, Flags: wire.Pointer},
-			{Name: "retentionPolicyName", Off: unsafe.Offsetof(LogGroup{}.RetentionPolicyName), Type: refPolicyName, Flags: wire.Pointer},
-		}},
-		{Name: "LogGroupClass", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"STANDARD", "INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"}}},
-		{Name: "LogGroupIdentifier", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "2048", Pattern: "[\\w#+=/:,.@-]*"}},
-		{Name: "LogGroupName", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "512", Pattern: "[\\.\\-_/#A-Za-z0-9]+"}},
-		{Name: "LogGroupNamePattern", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "512", Pattern: "[\\.\\-_/#A-Za-z0-9]*"}},
-		{Name: "LogGroups", Kind: wire.KindList, Go: wire.SliceOf[LogGroup]{}, Elem: refLogGroup},
-		{Name: "LogStream", Kind: wire.KindStruct, Go: wire.StructOf[LogStream]{}, Fields: []wire.Field{
-			{Name: "logStreamName", Off: unsafe.Offsetof(LogStream{}.LogStreamName), Type: refLogStreamName, Flags: wire.Pointer},
-			{Name: "creationTime", Off: unsafe.Offsetof(LogStream{}.CreationTime), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "firstEventTimestamp", Off: unsafe.Offsetof(LogStream{}.FirstEventTimestamp), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "lastEventTimestamp", Off: unsafe.Offsetof(LogStream{}.LastEventTimestamp), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "lastIngestionTime", Off: unsafe.Offsetof(LogStream{}.LastIngestionTime), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "uploadSequenceToken", Off: unsafe.Offsetof(LogStream{}.UploadSequenceToken), Type: refSequenceToken, Flags: wire.Pointer},
-			{Name: "arn", Off: unsafe.Offsetof(LogStream{}.Arn), Type: refArn, Flags: wire.Pointer},
-			{Name: "storedBytes", Off: unsafe.Offsetof(LogStream{}.StoredBytes), Type: refStoredBytes, Flags: wire.Pointer},
-		}},
-		{Name: "LogStreamName", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "512", Pattern: "[^:*]*"}},
-		{Name: "LogStreamSearchedCompletely", Kind: wire.KindBool},
-		{Name: "LogStreams", Kind: wire.KindList, Go: wire.SliceOf[LogStream]{}, Elem: refLogStream},
-		{Name: "Message", Kind: wire.KindString},
-		{Name: "NextToken", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1"}},
-		{Name: "OperationAbortedException", Kind: wire.KindStruct, Go: wire.StructOf[OperationAbortedException]{}, Error: &wire.ErrorInfo{Code: "OperationAbortedException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(OperationAbortedException{}.Message), Type: refString},
-		}},
-		{Name: "OrderBy", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"LogStreamName", "LastEventTime"}}},
-		{Name: "OutputLogEvent", Kind: wire.KindStruct, Go: wire.StructOf[OutputLogEvent]{}, Fields: []wire.Field{
-			{Name: "timestamp", Off: unsafe.Offsetof(OutputLogEvent{}.Timestamp), Type: refTimestamp, Flags: wire.Pointer},
-			{Name: "message", Off: unsafe.Offsetof(OutputLogEvent{}.Message), Type: refEventMessage, Flags: wire.Pointer},
-			{Name: "ingestionTime", Off: unsafe.Offsetof(OutputLogEvent{}.IngestionTime), Type: refTimestamp, Flags: wire.Pointer},
-		}},
-		{Name: "OutputLogEvents", Kind: wire.KindList, Go: wire.SliceOf[OutputLogEvent]{}, Elem: refOutputLogEvent},
-		{Name: "PolicyName", Kind: wire.KindString},
-		{Name: "PutLogEventsRequest", Kind: wire.KindStruct, Go: wire.StructOf[PutLogEventsRequest]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(PutLogEventsRequest{}.LogGroupName), Type: refLogGroupName, Flags: wire.Required},
-			{Name: "logStreamName", Off: unsafe.Offsetof(PutLogEventsRequest{}.LogStreamName), Type: refLogStreamName, Flags: wire.Required},
-			{Name: "logEvents", Off: unsafe.Offsetof(PutLogEventsRequest{}.LogEvents), Type: refInputLogEvents, Flags: wire.Required},
-			{Name: "sequenceToken", Off: unsafe.Offsetof(PutLogEventsRequest{}.SequenceToken), Type: refSequenceToken, Flags: wire.Pointer},
-			{Name: "entity", Off: unsafe.Offsetof(PutLogEventsRequest{}.Entity), Type: refEntity},
-		}},
-		{Name: "PutLogEventsResponse", Kind: wire.KindStruct, Go: wire.StructOf[PutLogEventsResponse]{}, Fields: []wire.Field{
-			{Name: "nextSequenceToken", Off: unsafe.Offsetof(PutLogEventsResponse{}.NextSequenceToken), Type: refSequenceToken, Flags: wire.Pointer},
-			{Name: "rejectedLogEventsInfo", Off: unsafe.Offsetof(PutLogEventsResponse{}.RejectedLogEventsInfo), Type: refRejectedLogEventsInfo},
-			{Name: "rejectedEntityInfo", Off: unsafe.Offsetof(PutLogEventsResponse{}.RejectedEntityInfo), Type: refRejectedEntityInfo},
-		}},
-		{Name: "PutRetentionPolicyOutput", Kind: wire.KindStruct, Go: wire.StructOf[PutRetentionPolicyOutput]{}},
-		{Name: "PutRetentionPolicyRequest", Kind: wire.KindStruct, Go: wire.StructOf[PutRetentionPolicyRequest]{}, Fields: []wire.Field{
-			{Name: "logGroupName", Off: unsafe.Offsetof(PutRetentionPolicyRequest{}.LogGroupName), Type: refLogGroupName, Flags: wire.Required},
-			{Name: "retentionInDays", Off: unsafe.Offsetof(PutRetentionPolicyRequest{}.RetentionInDays), Type: refDays, Flags: wire.Required},
-		}},
-		{Name: "RejectedEntityInfo", Kind: wire.KindStruct, Go: wire.StructOf[RejectedEntityInfo]{}, Fields: []wire.Field{
-			{Name: "errorType", Off: unsafe.Offsetof(RejectedEntityInfo{}.ErrorType), Type: refEntityRejectionErrorType, Flags: wire.Required},
-		}},
-		{Name: "RejectedLogEventsInfo", Kind: wire.KindStruct, Go: wire.StructOf[RejectedLogEventsInfo]{}, Fields: []wire.Field{
-			{Name: "tooNewLogEventStartIndex", Off: unsafe.Offsetof(RejectedLogEventsInfo{}.TooNewLogEventStartIndex), Type: refLogEventIndex, Flags: wire.Pointer},
-			{Name: "tooOldLogEventEndIndex", Off: unsafe.Offsetof(RejectedLogEventsInfo{}.TooOldLogEventEndIndex), Type: refLogEventIndex, Flags: wire.Pointer},
-			{Name: "expiredLogEventEndIndex", Off: unsafe.Offsetof(RejectedLogEventsInfo{}.ExpiredLogEventEndIndex), Type: refLogEventIndex, Flags: wire.Pointer},
-		}},
-		{Name: "ResourceAlreadyExistsException", Kind: wire.KindStruct, Go: wire.StructOf[ResourceAlreadyExistsException]{}, Error: &wire.ErrorInfo{Code: "ResourceAlreadyExistsException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ResourceAlreadyExistsException{}.Message), Type: refString},
-		}},
-		{Name: "ResourceNotFoundException", Kind: wire.KindStruct, Go: wire.StructOf[ResourceNotFoundException]{}, Error: &wire.ErrorInfo{Code: "ResourceNotFoundException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ResourceNotFoundException{}.Message), Type: refString},
-		}},
-		{Name: "SearchedLogStream", Kind: wire.KindStruct, Go: wire.StructOf[SearchedLogStream]{}, Fields: []wire.Field{
-			{Name: "logStreamName", Off: unsafe.Offsetof(SearchedLogStream{}.LogStreamName), Type: refLogStreamName, Flags: wire.Pointer},
-			{Name: "searchedCompletely", Off: unsafe.Offsetof(SearchedLogStream{}.SearchedCompletely), Type: refLogStreamSearchedCompletely, Flags: wire.Pointer},
-		}},
-		{Name: "SearchedLogStreams", Kind: wire.KindList, Go: wire.SliceOf[SearchedLogStream]{}, Elem: refSearchedLogStream},
-		{Name: "SequenceToken", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1"}},
-		{Name: "ServiceUnavailableException", Kind: wire.KindStruct, Go: wire.StructOf[ServiceUnavailableException]{}, Error: &wire.ErrorInfo{Code: "ServiceUnavailableException", Status: 500, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ServiceUnavailableException{}.Message), Type: refString},
-		}},
-		{Name: "StartFromHead", Kind: wire.KindBool},
-		{Name: "StoredBytes", Kind: wire.KindInt64, Rules: &wire.Constraints{Min: "0"}},
-		{Name: "String", Kind: wire.KindString},
-		{Name: "TagKey", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"}},
-		{Name: "TagKeyList", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refTagKey, Rules: &wire.Constraints{Min: "0", Max: "50"}},
-		{Name: "TagResourceOutput", Kind: wire.KindStruct, Go: wire.StructOf[TagResourceOutput]{}},
-		{Name: "TagResourceRequest", Kind: wire.KindStruct, Go: wire.StructOf[TagResourceRequest]{}, Fields: []wire.Field{
-			{Name: "resourceArn", Off: unsafe.Offsetof(TagResourceRequest{}.ResourceArn), Type: refAmazonResourceName, Flags: wire.Required},
-			{Name: "tags", Off: unsafe.Offsetof(TagResourceRequest{}.Tags), Type: refTags, Flags: wire.Required},
-		}},
-		{Name: "TagValue", Kind: wire.KindString, Rules: &wire.Constraints{Max: "256", Pattern: "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"}},
-		{Name: "Tags", Kind: wire.KindMap, Go: wire.MapOf[string]{}, Elem: refTagValue, Key: refTagKey, Rules: &wire.Constraints{Min: "1", Max: "50"}},
-		{Name: "Timestamp", Kind: wire.KindInt64, Rules: &wire.Constraints{Min: "0"}},
-		{Name: "TooManyTagsException", Kind: wire.KindStruct, Go: wire.StructOf[TooManyTagsException]{}, Error: &wire.ErrorInfo{Code: "TooManyTagsException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(TooManyTagsException{}.Message), Type: refMessage},
-			{Name: "resourceName", Off: unsafe.Offsetof(TooManyTagsException{}.ResourceName), Type: refAmazonResourceName},
-		}},
-		{Name: "Unmask", Kind: wire.KindBool},
-		{Name: "UnrecognizedClientException", Kind: wire.KindStruct, Go: wire.StructOf[UnrecognizedClientException]{}, Error: &wire.ErrorInfo{Code: "UnrecognizedClientException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(UnrecognizedClientException{}.Message), Type: refString},
-		}},
-		{Name: "UntagResourceOutput", Kind: wire.KindStruct, Go: wire.StructOf[UntagResourceOutput]{}},
-		{Name: "UntagResourceRequest", Kind: wire.KindStruct, Go: wire.StructOf[UntagResourceRequest]{}, Fields: []wire.Field{
-			{Name: "resourceArn", Off: unsafe.Offsetof(UntagResourceRequest{}.ResourceArn), Type: refAmazonResourceName, Flags: wire.Required},
-			{Name: "tagKeys", Off: unsafe.Offsetof(UntagResourceRequest{}.TagKeys), Type: refTagKeyList, Flags: wire.Required},
-		}},
-		{Name: "ValidationException", Kind: wire.KindStruct, Go: wire.StructOf[ValidationException]{}, Error: &wire.ErrorInfo{Code: "ValidationException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ValidationException{}.Message), Type: refString},
-		}},
+	Table: `
+sAccessDeniedException EAccessDeniedException C400 X Mmessage
+ message 92
+tAccountId <12 >12 p^\d{12}$
+lAccountIds e2 <0 >20
+tAmazonResourceName <1 >1011 p[\w+=/:,.@-]*
+tArn
+bBearerTokenAuthenticationEnabled
+sCreateLogGroupOutput
+sCreateLogGroupRequest
+ logGroupName 64 !R
+ kmsKeyId 56 !P
+ tags 98
+ logGroupClass 62 !P
+ deletionProtectionEnabled 20 !P
+sCreateLogStreamOutput
+sCreateLogStreamRequest
+ logGroupName 64 !R
+ logStreamName 68 !R
+sDataAlreadyAcceptedException EDataAlreadyAcceptedException C400 X Mmessage
+ expectedSequenceToken 88
+ message 92
+tDataProtectionStatus =ACTIVATED =DELETED =ARCHIVED =DISABLED
+iDays
+sDeleteLogGroupOutput
+sDeleteLogGroupRequest
+ logGroupName 64 !R
+sDeleteLogStreamOutput
+sDeleteLogStreamRequest
+ logGroupName 64 !R
+ logStreamName 68 !R
+sDeleteRetentionPolicyOutput
+sDeleteRetentionPolicyRequest
+ logGroupName 64 !R
+bDeletionProtectionEnabled
+bDescending
+iDescribeLimit <1 >50
+lDescribeLogGroupsLogGroupIdentifiers e63 <1 >50
+sDescribeLogGroupsRequest
+ accountIdentifiers 3
+ logGroupNamePrefix 64 !P
+ logGroupNamePattern 65 !P
+ nextToken 72 !P
+ limit 22 !P
+ includeLinkedAccounts 47 !P
+ logGroupClass 62 !P
+ logGroupIdentifiers 23
+sDescribeLogGroupsResponse
+ logGroups 66
+ nextToken 72 !P
+sDescribeLogStreamsRequest
+ logGroupName 64 !P
+ logGroupIdentifier 63 !P
+ logStreamNamePrefix 68 !P
+ orderBy 74 !P
+ descending 21 !P
+ nextToken 72 !P
+ limit 22 !P
+sDescribeLogStreamsResponse
+ logStreams 70
+ nextToken 72 !P
+sEntity
+ keyAttributes 32
+ attributes 29
+mEntityAttributes e31 k30 <0 >10
+tEntityAttributesKey <1 >256
+tEntityAttributesValue <1 >512
+mEntityKeyAttributes e34 k33 <2 >4
+tEntityKeyAttributesKey <1 >32
+tEntityKeyAttributesValue <1 >512
+tEntityRejectionErrorType =InvalidEntity =InvalidTypeValue =InvalidKeyAttributes =InvalidAttributes =EntitySizeTooLarge =UnsupportedLogGroupType =MissingRequiredFields
+tEventId
+tEventMessage <1
+iEventsLimit <1 >10000
+iFilterCount
+sFilterLogEventsRequest
+ logGroupName 64 !P
+ logGroupIdentifier 63 !P
+ logStreamNames 52
+ logStreamNamePrefix 68 !P
+ startTime 99 !P
+ endTime 99 !P
+ filterPattern 42 !P
+ nextToken 72 !P
+ limit 38 !P
+ startFromHead 90 !P
+ interleaved 53 !P
+ unmask 101 !P
+sFilterLogEventsResponse
+ events 44
+ searchedLogStreams 87
+ nextToken 72 !P
+tFilterPattern <0 >1024
+sFilteredLogEvent
+ logStreamName 68 !P
+ timestamp 99 !P
+ message 37 !P
+ ingestionTime 99 !P
+ eventId 36 !P
+lFilteredLogEvents e43
+sGetLogEventsRequest
+ logGroupName 64 !P
+ logGroupIdentifier 63 !P
+ logStreamName 68 !R
+ startTime 99 !P
+ endTime 99 !P
+ nextToken 72 !P
+ limit 38 !P
+ startFromHead 90 !P
+ unmask 101 !P
+sGetLogEventsResponse
+ events 76
+ nextForwardToken 72 !P
+ nextBackwardToken 72 !P
+bIncludeLinkedAccounts
+lInheritedProperties e49
+tInheritedProperty =ACCOUNT_DATA_PROTECTION
+sInputLogEvent
+ timestamp 99 !R
+ message 37 !R
+lInputLogEvents e50 <1 >10000
+lInputLogStreamNames e68 <1 >100
+bInterleaved
+sInvalidParameterException EInvalidParameterException C400 X Mmessage
+ message 92
+sInvalidSequenceTokenException EInvalidSequenceTokenException C400 X Mmessage
+ expectedSequenceToken 88
+ message 92
+tKmsKeyId >256
+sLimitExceededException ELimitExceededException C400 X Mmessage
+ message 92
+sListTagsForResourceRequest
+ resourceArn 4 !R
+sListTagsForResourceResponse
+ tags 98
+iLogEventIndex
+sLogGroup
+ logGroupName 64 !P
+ creationTime 99 !P
+ retentionInDays 13 !P
+ metricFilterCount 39 !P
+ arn 5 !P
+ storedBytes 91 !P
+ kmsKeyId 56 !P
+ dataProtectionStatus 12 !P
+ inheritedProperties 48
+ logGroupClass 62 !P
+ logGroupArn 5 !P
+ deletionProtectionEnabled 20 !P
+ bearerTokenAuthenticationEnabled 6 !P
+ retentionPolicyName 77 !P
+tLogGroupClass =STANDARD =INFREQUENT_ACCESS =DELIVERY =ESSENTIALS
+tLogGroupIdentifier <1 >2048 p[\w#+=/:,.@-]*
+tLogGroupName <1 >512 p[\.\-_/#A-Za-z0-9]+
+tLogGroupNamePattern <0 >512 p[\.\-_/#A-Za-z0-9]*
+lLogGroups e61
+sLogStream
+ logStreamName 68 !P
+ creationTime 99 !P
+ firstEventTimestamp 99 !P
+ lastEventTimestamp 99 !P
+ lastIngestionTime 99 !P
+ uploadSequenceToken 88 !P
+ arn 5 !P
+ storedBytes 91 !P
+tLogStreamName <1 >512 p[^:*]*
+bLogStreamSearchedCompletely
+lLogStreams e67
+tMessage
+tNextToken <1
+sOperationAbortedException EOperationAbortedException C400 X Mmessage
+ message 92
+tOrderBy =LogStreamName =LastEventTime
+sOutputLogEvent
+ timestamp 99 !P
+ message 37 !P
+ ingestionTime 99 !P
+lOutputLogEvents e75
+tPolicyName
+sPutLogEventsRequest
+ logGroupName 64 !R
+ logStreamName 68 !R
+ logEvents 51 !R
+ sequenceToken 88 !P
+ entity 28
+sPutLogEventsResponse
+ nextSequenceToken 88 !P
+ rejectedLogEventsInfo 83
+ rejectedEntityInfo 82
+sPutRetentionPolicyOutput
+sPutRetentionPolicyRequest
+ logGroupName 64 !R
+ retentionInDays 13 !R
+sRejectedEntityInfo
+ errorType 35 !R
+sRejectedLogEventsInfo
+ tooNewLogEventStartIndex 60 !P
+ tooOldLogEventEndIndex 60 !P
+ expiredLogEventEndIndex 60 !P
+sResourceAlreadyExistsException EResourceAlreadyExistsException C400 X Mmessage
+ message 92
+sResourceNotFoundException EResourceNotFoundException C400 X Mmessage
+ message 92
+sSearchedLogStream
+ logStreamName 68 !P
+ searchedCompletely 69 !P
+lSearchedLogStreams e86
+tSequenceToken <1
+sServiceUnavailableException EServiceUnavailableException C500 Mmessage
+ message 92
+bStartFromHead
+jStoredBytes <0
+tString
+tTagKey <1 >128 p^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$
+lTagKeyList e93 <0 >50
+sTagResourceOutput
+sTagResourceRequest
+ resourceArn 4 !R
+ tags 98 !R
+tTagValue >256 p^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$
+mTags e97 k93 <1 >50
+jTimestamp <0
+sTooManyTagsException ETooManyTagsException C400 X Mmessage
+ message 71
+ resourceName 4
+bUnmask
+sUnrecognizedClientException EUnrecognizedClientException C400 X Mmessage
+ message 92
+sUntagResourceOutput
+sUntagResourceRequest
+ resourceArn 4 !R
+ tagKeys 94 !R
+sValidationException EValidationException C400 X Mmessage
+ message 92
+`,
+	Go: []any{
+		(*AccessDeniedException)(nil),
+		wire.SliceOf[string]{},
+		(*CreateLogGroupOutput)(nil),
+		(*CreateLogGroupRequest)(nil),
+		(*CreateLogStreamOutput)(nil),
+		(*CreateLogStreamRequest)(nil),
+		(*DataAlreadyAcceptedException)(nil),
+		(*DeleteLogGroupOutput)(nil),
+		(*DeleteLogGroupRequest)(nil),
+		(*DeleteLogStreamOutput)(nil),
+		(*DeleteLogStreamRequest)(nil),
+		(*DeleteRetentionPolicyOutput)(nil),
+		(*DeleteRetentionPolicyRequest)(nil),
+		wire.SliceOf[string]{},
+		(*DescribeLogGroupsRequest)(nil),
+		(*DescribeLogGroupsResponse)(nil),
+		(*DescribeLogStreamsRequest)(nil),
+		(*DescribeLogStreamsResponse)(nil),
+		(*Entity)(nil),
+		wire.MapOf[string]{},
+		wire.MapOf[string]{},
+		(*FilterLogEventsRequest)(nil),
+		(*FilterLogEventsResponse)(nil),
+		(*FilteredLogEvent)(nil),
+		(*[]FilteredLogEvent)(nil),
+		(*GetLogEventsRequest)(nil),
+		(*GetLogEventsResponse)(nil),
+		wire.SliceOf[string]{},
+		(*InputLogEvent)(nil),
+		(*[]InputLogEvent)(nil),
+		wire.SliceOf[string]{},
+		(*InvalidParameterException)(nil),
+		(*InvalidSequenceTokenException)(nil),
+		(*LimitExceededException)(nil),
+		(*ListTagsForResourceRequest)(nil),
+		(*ListTagsForResourceResponse)(nil),
+		(*LogGroup)(nil),
+		(*[]LogGroup)(nil),
+		(*LogStream)(nil),
+		(*[]LogStream)(nil),
+		(*OperationAbortedException)(nil),
+		(*OutputLogEvent)(nil),
+		(*[]OutputLogEvent)(nil),
+		(*PutLogEventsRequest)(nil),
+		(*PutLogEventsResponse)(nil),
+		(*PutRetentionPolicyOutput)(nil),
+		(*PutRetentionPolicyRequest)(nil),
+		(*RejectedEntityInfo)(nil),
+		(*RejectedLogEventsInfo)(nil),
+		(*ResourceAlreadyExistsException)(nil),
+		(*ResourceNotFoundException)(nil),
+		(*SearchedLogStream)(nil),
+		(*[]SearchedLogStream)(nil),
+		(*ServiceUnavailableException)(nil),
+		wire.SliceOf[string]{},
+		(*TagResourceOutput)(nil),
+		(*TagResourceRequest)(nil),
+		wire.MapOf[string]{},
+		(*TooManyTagsException)(nil),
+		(*UnrecognizedClientException)(nil),
+		(*UntagResourceOutput)(nil),
+		(*UntagResourceRequest)(nil),
+		(*ValidationException)(nil),
 	},
 	Operations: []wire.Operation{
 		{Name: "CreateLogGroup", Method: "POST", URI: "/", Input: refCreateLogGroupRequest, Output: refCreateLogGroupOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceAlreadyExistsException, refLimitExceededException, refOperationAbortedException, refServiceUnavailableException}},

@@ -41,10 +41,10 @@ var _ API = Client{}
 
 // AssumeRole implements API.
 func (c Client) AssumeRole(ctx context.Context, in *AssumeRoleRequest) (*AssumeRoleResponse, error) {
-	return wire.Call[AssumeRoleResponse](ctx, c.Caller, "sts", "AssumeRole", in)
+	return wire.Call[*AssumeRoleResponse](ctx, c.Caller, "sts", "AssumeRole", in)
 }
 
 // GetCallerIdentity implements API.
 func (c Client) GetCallerIdentity(ctx context.Context, in *GetCallerIdentityRequest) (*GetCallerIdentityResponse, error) {
-	return wire.Call[GetCallerIdentityResponse](ctx, c.Caller, "sts", "GetCallerIdentity", in)
+	return wire.Call[*GetCallerIdentityResponse](ctx, c.Caller, "sts", "GetCallerIdentity", in)
 }

@@ -3,11 +3,7 @@
 
 package sts
 
-import (
-	"unsafe"
-
-	"github.com/gustcloud/gust/internal/wire"
-)
+import "github.com/gustcloud/gust/internal/wire"
 
 // The types of the table by name, in its order.
 const (
@@ -75,114 +71,120 @@ var schema = wire.Schema{
 	XMLNamespace:   "https://sts.amazonaws.com/doc/2011-06-15/",
 	ValidationCode: "ValidationError",
 	Protocols:      []wire.ProtocolID{wire.ProtocolQuery},
-	Types: []wire.Type{
-		{},
-		{Name: "AccessDenied", Kind: wire.KindStruct, Go: wire.StructOf[AccessDenied]{}, Error: &wire.ErrorInfo{Code: "AccessDenied", Status: 403, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(AccessDenied{}.Message), Type: refString},
-		}},
-		{Name: "AssumeRoleRequest", Kind: wire.KindStruct, Go: wire.StructOf[AssumeRoleRequest]{}, Fields: []wire.Field{
-			{Name: "RoleArn", Off: unsafe.Offsetof(AssumeRoleRequest{}.RoleArn), Type: refarnType, Flags: wire.Required},
-			{Name: "RoleSessionName", Off: unsafe.Offsetof(AssumeRoleRequest{}.RoleSessionName), Type: refroleSessionNameType, Flags: wire.Required},
-			{Name: "PolicyArns", Off: unsafe.Offsetof(AssumeRoleRequest{}.PolicyArns), Type: refpolicyDescriptorListType},
-			{Name: "Policy", Off: unsafe.Offsetof(AssumeRoleRequest{}.Policy), Type: refunrestrictedSessionPolicyDocumentType, Flags: wire.Pointer},
-			{Name: "DurationSeconds", Off: unsafe.Offsetof(AssumeRoleRequest{}.DurationSeconds), Type: refroleDurationSecondsType, Flags: wire.Pointer},
-			{Name: "Tags", Off: unsafe.Offsetof(AssumeRoleRequest{}.Tags), Type: reftagListType},
-			{Name: "TransitiveTagKeys", Off: unsafe.Offsetof(AssumeRoleRequest{}.TransitiveTagKeys), Type: reftagKeyListType},
-			{Name: "ExternalId", Off: unsafe.Offsetof(AssumeRoleRequest{}.ExternalId), Type: refexternalIdType, Flags: wire.Pointer},
-			{Name: "SerialNumber", Off: unsafe.Offsetof(AssumeRoleRequest{}.SerialNumber), Type: refserialNumberType, Flags: wire.Pointer},
-			{Name: "TokenCode", Off: unsafe.Offsetof(AssumeRoleRequest{}.TokenCode), Type: reftokenCodeType, Flags: wire.Pointer},
-			{Name: "SourceIdentity", Off: unsafe.Offsetof(AssumeRoleRequest{}.SourceIdentity), Type: refsourceIdentityType, Flags: wire.Pointer},
-			{Name: "ProvidedContexts", Off: unsafe.Offsetof(AssumeRoleRequest{}.ProvidedContexts), Type: refProvidedContextsListType},
-			{Name: "MinimumSessionTokenSize", Off: unsafe.Offsetof(AssumeRoleRequest{}.MinimumSessionTokenSize), Type: refminimumSessionTokenSizeType, Flags: wire.Pointer},
-		}},
-		{Name: "AssumeRoleResponse", Kind: wire.KindStruct, Go: wire.StructOf[AssumeRoleResponse]{}, Fields: []wire.Field{
-			{Name: "Credentials", Off: unsafe.Offsetof(AssumeRoleResponse{}.Credentials), Type: refCredentials},
-			{Name: "AssumedRoleUser", Off: unsafe.Offsetof(AssumeRoleResponse{}.AssumedRoleUser), Type: refAssumedRoleUser},
-			{Name: "PackedPolicySize", Off: unsafe.Offsetof(AssumeRoleResponse{}.PackedPolicySize), Type: refnonNegativeIntegerType, Flags: wire.Pointer},
-			{Name: "SourceIdentity", Off: unsafe.Offsetof(AssumeRoleResponse{}.SourceIdentity), Type: refsourceIdentityType, Flags: wire.Pointer},
-			{Name: "SessionTokenUtilization", Off: unsafe.Offsetof(AssumeRoleResponse{}.SessionTokenUtilization), Type: refsessionTokenUtilizationType, Flags: wire.Pointer},
-			{Name: "SessionTokenSize", Off: unsafe.Offsetof(AssumeRoleResponse{}.SessionTokenSize), Type: refsessionTokenSizeType, Flags: wire.Pointer},
-		}},
-		{Name: "AssumedRoleUser", Kind: wire.KindStruct, Go: wire.StructOf[AssumedRoleUser]{}, Fields: []wire.Field{
-			{Name: "AssumedRoleId", Off: unsafe.Offsetof(AssumedRoleUser{}.AssumedRoleId), Type: refassumedRoleIdType, Flags: wire.Required},
-			{Name: "Arn", Off: unsafe.Offsetof(AssumedRoleUser{}.Arn), Type: refarnType, Flags: wire.Required},
-		}},
-		{Name: "Credentials", Kind: wire.KindStruct, Go: wire.StructOf[Credentials]{}, Fields: []wire.Field{
-			{Name: "AccessKeyId", Off: unsafe.Offsetof(Credentials{}.AccessKeyId), Type: refaccessKeyIdType, Flags: wire.Required},
-			{Name: "SecretAccessKey", Off: unsafe.Offsetof(Credentials{}.SecretAccessKey), Type: refaccessKeySecretType, Flags: wire.Required | wire.Sensitive},
-			{Name: "SessionToken", Off: unsafe.Offsetof(Credentials{}.SessionToken), Type: reftokenType, Flags: wire.Required},
-			{Name: "Expiration", Off: unsafe.Offsetof(Credentials{}.Expiration), Type: refdateType, Flags: wire.Required},
-		}},
-		{Name: "ExpiredTokenException", Kind: wire.KindStruct, Go: wire.StructOf[ExpiredTokenException]{}, Error: &wire.ErrorInfo{Code: "ExpiredTokenException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ExpiredTokenException{}.Message), Type: refexpiredIdentityTokenMessage},
-		}},
-		{Name: "GetCallerIdentityRequest", Kind: wire.KindStruct, Go: wire.StructOf[GetCallerIdentityRequest]{}},
-		{Name: "GetCallerIdentityResponse", Kind: wire.KindStruct, Go: wire.StructOf[GetCallerIdentityResponse]{}, Fields: []wire.Field{
-			{Name: "UserId", Off: unsafe.Offsetof(GetCallerIdentityResponse{}.UserId), Type: refuserIdType, Flags: wire.Pointer},
-			{Name: "Account", Off: unsafe.Offsetof(GetCallerIdentityResponse{}.Account), Type: refaccountType, Flags: wire.Pointer},
-			{Name: "Arn", Off: unsafe.Offsetof(GetCallerIdentityResponse{}.Arn), Type: refarnType, Flags: wire.Pointer},
-		}},
-		{Name: "InvalidClientTokenId", Kind: wire.KindStruct, Go: wire.StructOf[InvalidClientTokenId]{}, Error: &wire.ErrorInfo{Code: "InvalidClientTokenId", Status: 403, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(InvalidClientTokenId{}.Message), Type: refString},
-		}},
-		{Name: "InvalidContextAssertionException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidContextAssertionException]{}, Error: &wire.ErrorInfo{Code: "InvalidContextAssertion", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(InvalidContextAssertionException{}.Message), Type: refInvalidContextAssertionMessage},
-		}},
-		{Name: "InvalidContextAssertionMessage", Kind: wire.KindString},
-		{Name: "MalformedPolicyDocumentException", Kind: wire.KindStruct, Go: wire.StructOf[MalformedPolicyDocumentException]{}, Error: &wire.ErrorInfo{Code: "MalformedPolicyDocument", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(MalformedPolicyDocumentException{}.Message), Type: refmalformedPolicyDocumentMessage},
-		}},
-		{Name: "PackedPolicyTooLargeException", Kind: wire.KindStruct, Go: wire.StructOf[PackedPolicyTooLargeException]{}, Error: &wire.ErrorInfo{Code: "PackedPolicyTooLarge", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(PackedPolicyTooLargeException{}.Message), Type: refpackedPolicyTooLargeMessage},
-		}},
-		{Name: "PolicyDescriptorType", Kind: wire.KindStruct, Go: wire.StructOf[PolicyDescriptorType]{}, Fields: []wire.Field{
-			{Name: "arn", Off: unsafe.Offsetof(PolicyDescriptorType{}.Arn), Type: refarnType, Flags: wire.Pointer},
-		}},
-		{Name: "ProvidedContext", Kind: wire.KindStruct, Go: wire.StructOf[ProvidedContext]{}, Fields: []wire.Field{
-			{Name: "ProviderArn", Off: unsafe.Offsetof(ProvidedContext{}.ProviderArn), Type: refarnType, Flags: wire.Pointer},
-			{Name: "ContextAssertion", Off: unsafe.Offsetof(ProvidedContext{}.ContextAssertion), Type: refcontextAssertionType, Flags: wire.Pointer},
-		}},
-		{Name: "ProvidedContextsListType", Kind: wire.KindList, Go: wire.SliceOf[ProvidedContext]{}, Elem: refProvidedContext, Rules: &wire.Constraints{Min: "1", Max: "5"}},
-		{Name: "RegionDisabledException", Kind: wire.KindStruct, Go: wire.StructOf[RegionDisabledException]{}, Error: &wire.ErrorInfo{Code: "RegionDisabledException", Status: 403, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(RegionDisabledException{}.Message), Type: refregionDisabledMessage},
-		}},
-		{Name: "String", Kind: wire.KindString},
-		{Name: "Tag", Kind: wire.KindStruct, Go: wire.StructOf[Tag]{}, Fields: []wire.Field{
-			{Name: "Key", Off: unsafe.Offsetof(Tag{}.Key), Type: reftagKeyType, Flags: wire.Required},
-			{Name: "Value", Off: unsafe.Offsetof(Tag{}.Value), Type: reftagValueType, Flags: wire.Required},
-		}},
-		{Name: "ValidationError", Kind: wire.KindStruct, Go: wire.StructOf[ValidationError]{}, Error: &wire.ErrorInfo{Code: "ValidationError", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ValidationError{}.Message), Type: refString},
-		}},
-		{Name: "accessKeyIdType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "16", Max: "128", Pattern: "[\\w]*"}},
-		{Name: "accessKeySecretType", Kind: wire.KindString},
-		{Name: "accountType", Kind: wire.KindString},
-		{Name: "arnType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "20", Max: "2048", Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"}},
-		{Name: "assumedRoleIdType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "2", Max: "193", Pattern: "[\\w+=,.@:-]*"}},
-		{Name: "contextAssertionType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "4", Max: "3072"}},
-		{Name: "dateType", Kind: wire.KindTime},
-		{Name: "expiredIdentityTokenMessage", Kind: wire.KindString},
-		{Name: "externalIdType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "2", Max: "1224", Pattern: "[\\w+=,.@:\\/-]*"}},
-		{Name: "malformedPolicyDocumentMessage", Kind: wire.KindString},
-		{Name: "minimumSessionTokenSizeType", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "0", Max: "4096"}},
-		{Name: "nonNegativeIntegerType", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "0"}},
-		{Name: "packedPolicyTooLargeMessage", Kind: wire.KindString},
-		{Name: "policyDescriptorListType", Kind: wire.KindList, Go: wire.SliceOf[PolicyDescriptorType]{}, Elem: refPolicyDescriptorType},
-		{Name: "regionDisabledMessage", Kind: wire.KindString},
-		{Name: "roleDurationSecondsType", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "900", Max: "43200"}},
-		{Name: "roleSessionNameType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "2", Max: "64", Pattern: "[\\w+=,.@-]*"}},
-		{Name: "serialNumberType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "9", Max: "256", Pattern: "[\\w+=/:,.@-]*"}},
-		{Name: "sessionTokenSizeType", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "0"}},
-		{Name: "sessionTokenUtilizationType", Kind: wire.KindInt32, Rules: &wire.Constraints{Min: "0"}},
-		{Name: "sourceIdentityType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "2", Max: "256", Pattern: "[\\w+=,.@-]*"}},
-		{Name: "tagKeyListType", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: reftagKeyType, Rules: &wire.Constraints{Max: "50"}},
-		{Name: "tagKeyType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"}},
-		{Name: "tagListType", Kind: wire.KindList, Go: wire.SliceOf[Tag]{}, Elem: refTag, Rules: &wire.Constraints{Max: "50"}},
-		{Name: "tagValueType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "0", Max: "256", Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"}},
-		{Name: "tokenCodeType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "6", Max: "6", Pattern: "[\\d]*"}},
-		{Name: "tokenType", Kind: wire.KindString},
-		{Name: "unrestrictedSessionPolicyDocumentType", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}},
-		{Name: "userIdType", Kind: wire.KindString},
+	Table: `
+sAccessDenied EAccessDenied C403 X Mmessage
+ message 18
+sAssumeRoleRequest
+ RoleArn 24 !R
+ RoleSessionName 37 !R
+ PolicyArns 34
+ Policy 48 !P
+ DurationSeconds 36 !P
+ Tags 44
+ TransitiveTagKeys 42
+ ExternalId 29 !P
+ SerialNumber 38 !P
+ TokenCode 46 !P
+ SourceIdentity 41 !P
+ ProvidedContexts 16
+ MinimumSessionTokenSize 31 !P
+sAssumeRoleResponse
+ Credentials 5
+ AssumedRoleUser 4
+ PackedPolicySize 32 !P
+ SourceIdentity 41 !P
+ SessionTokenUtilization 40 !P
+ SessionTokenSize 39 !P
+sAssumedRoleUser
+ AssumedRoleId 25 !R
+ Arn 24 !R
+sCredentials
+ AccessKeyId 21 !R
+ SecretAccessKey 22 !RS
+ SessionToken 47 !R
+ Expiration 27 !R
+sExpiredTokenException EExpiredTokenException C400 X Mmessage
+ message 28
+sGetCallerIdentityRequest
+sGetCallerIdentityResponse
+ UserId 49 !P
+ Account 23 !P
+ Arn 24 !P
+sInvalidClientTokenId EInvalidClientTokenId C403 X Mmessage
+ message 18
+sInvalidContextAssertionException EInvalidContextAssertion C400 X Mmessage
+ message 11
+tInvalidContextAssertionMessage
+sMalformedPolicyDocumentException EMalformedPolicyDocument C400 X Mmessage
+ message 30
+sPackedPolicyTooLargeException EPackedPolicyTooLarge C400 X Mmessage
+ message 33
+sPolicyDescriptorType
+ arn 24 !P
+sProvidedContext
+ ProviderArn 24 !P
+ ContextAssertion 26 !P
+lProvidedContextsListType e15 <1 >5
+sRegionDisabledException ERegionDisabledException C403 X Mmessage
+ message 35
+tString
+sTag
+ Key 43 !R
+ Value 45 !R
+sValidationError EValidationError C400 X Mmessage
+ message 18
+taccessKeyIdType <16 >128 p[\w]*
+taccessKeySecretType
+taccountType
+tarnType <20 >2048 p[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+
+tassumedRoleIdType <2 >193 p[\w+=,.@:-]*
+tcontextAssertionType <4 >3072
+zdateType
+texpiredIdentityTokenMessage
+texternalIdType <2 >1224 p[\w+=,.@:\/-]*
+tmalformedPolicyDocumentMessage
+iminimumSessionTokenSizeType <0 >4096
+inonNegativeIntegerType <0
+tpackedPolicyTooLargeMessage
+lpolicyDescriptorListType e14
+tregionDisabledMessage
+iroleDurationSecondsType <900 >43200
+troleSessionNameType <2 >64 p[\w+=,.@-]*
+tserialNumberType <9 >256 p[\w+=/:,.@-]*
+isessionTokenSizeType <0
+isessionTokenUtilizationType <0
+tsourceIdentityType <2 >256 p[\w+=,.@-]*
+ltagKeyListType e43 >50
+ttagKeyType <1 >128 p[\p{L}\p{Z}\p{N}_.:/=+\-@]+
+ltagListType e19 >50
+ttagValueType <0 >256 p[\p{L}\p{Z}\p{N}_.:/=+\-@]*
+ttokenCodeType <6 >6 p[\d]*
+ttokenType
+tunrestrictedSessionPolicyDocumentType <1 p[\u0009\u000A\u000D\u0020-\u00FF]+
+tuserIdType
+`,
+	Go: []any{
+		(*AccessDenied)(nil),
+		(*AssumeRoleRequest)(nil),
+		(*AssumeRoleResponse)(nil),
+		(*AssumedRoleUser)(nil),
+		(*Credentials)(nil),
+		(*ExpiredTokenException)(nil),
+		(*GetCallerIdentityRequest)(nil),
+		(*GetCallerIdentityResponse)(nil),
+		(*InvalidClientTokenId)(nil),
+		(*InvalidContextAssertionException)(nil),
+		(*MalformedPolicyDocumentException)(nil),
+		(*PackedPolicyTooLargeException)(nil),
+		(*PolicyDescriptorType)(nil),
+		(*ProvidedContext)(nil),
+		(*[]ProvidedContext)(nil),
+		(*RegionDisabledException)(nil),
+		(*Tag)(nil),
+		(*ValidationError)(nil),
+		(*[]PolicyDescriptorType)(nil),
+		wire.SliceOf[string]{},
+		(*[]Tag)(nil),
 	},
 	Operations: []wire.Operation{
 		{Name: "AssumeRole", Method: "POST", URI: "/", Input: refAssumeRoleRequest, Output: refAssumeRoleResponse, ResultWrapper: "AssumeRoleResult", Errors: []wire.Ref{refMalformedPolicyDocumentException, refPackedPolicyTooLargeException, refRegionDisabledException, refExpiredTokenException, refInvalidContextAssertionException}},

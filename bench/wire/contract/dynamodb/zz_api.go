@@ -37,5 +37,5 @@ var _ API = Client{}
 
 // PutItem implements API.
 func (c Client) PutItem(ctx context.Context, in *PutItemInput) (*PutItemOutput, error) {
-	return wire.Call[PutItemOutput](ctx, c.Caller, "dynamodb", "PutItem", in)
+	return wire.Call[*PutItemOutput](ctx, c.Caller, "dynamodb", "PutItem", in)
 }

@@ -4,8 +4,6 @@
 package dynamodb
 
 import (
-	"unsafe"
-
 	"github.com/gustcloud/gust/internal/base/av"
 	"github.com/gustcloud/gust/internal/wire"
 )
@@ -79,125 +77,138 @@ var schema = wire.Schema{
 	ErrorPrefix:    "com.amazonaws.dynamodb.v20120810#",
 	ValidationCode: "ValidationException",
 	Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
-	Types: []wire.Type{
-		{},
-		{Name: "AttributeMap", Kind: wire.KindMap, Go: wire.MapOf[av.Value]{}, Elem: refAttributeValue, Key: refAttributeName},
-		{Name: "AttributeName", Kind: wire.KindString, Rules: &wire.Constraints{Max: "65535"}},
-		{Name: "AttributeValue", Kind: wire.KindAttribute, Go: wire.StructOf[av.Value]{}},
-		{Name: "AttributeValueList", Kind: wire.KindList, Go: wire.SliceOf[av.Value]{}, Elem: refAttributeValue},
-		{Name: "AvailabilityErrorMessage", Kind: wire.KindString},
-		{Name: "BooleanObject", Kind: wire.KindBool},
-		{Name: "Capacity", Kind: wire.KindStruct, Go: wire.StructOf[Capacity]{}, Fields: []wire.Field{
-			{Name: "ReadCapacityUnits", Off: unsafe.Offsetof(Capacity{}.ReadCapacityUnits), Type: refConsumedCapacityUnits, Flags: wire.Pointer},
-			{Name: "WriteCapacityUnits", Off: unsafe.Offsetof(Capacity{}.WriteCapacityUnits), Type: refConsumedCapacityUnits, Flags: wire.Pointer},
-			{Name: "CapacityUnits", Off: unsafe.Offsetof(Capacity{}.CapacityUnits), Type: refConsumedCapacityUnits, Flags: wire.Pointer},
-		}},
-		{Name: "ComparisonOperator", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"EQ", "NE", "IN", "LE", "LT", "GE", "GT", "BETWEEN", "NOT_NULL", "NULL", "CONTAINS", "NOT_CONTAINS", "BEGINS_WITH"}}},
-		{Name: "ConditionExpression", Kind: wire.KindString},
-		{Name: "ConditionalCheckFailedException", Kind: wire.KindStruct, Go: wire.StructOf[ConditionalCheckFailedException]{}, Error: &wire.ErrorInfo{Code: "ConditionalCheckFailedException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ConditionalCheckFailedException{}.Message), Type: refErrorMessage},
-			{Name: "Item", Off: unsafe.Offsetof(ConditionalCheckFailedException{}.Item), Type: refAttributeMap},
-		}},
-		{Name: "ConditionalOperator", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"AND", "OR"}}},
-		{Name: "ConsumedCapacity", Kind: wire.KindStruct, Go: wire.StructOf[ConsumedCapacity]{}, Fields: []wire.Field{
-			{Name: "TableName", Off: unsafe.Offsetof(ConsumedCapacity{}.TableName), Type: refTableArn, Flags: wire.Pointer},
-			{Name: "CapacityUnits", Off: unsafe.Offsetof(ConsumedCapacity{}.CapacityUnits), Type: refConsumedCapacityUnits, Flags: wire.Pointer},
-			{Name: "ReadCapacityUnits", Off: unsafe.Offsetof(ConsumedCapacity{}.ReadCapacityUnits), Type: refConsumedCapacityUnits, Flags: wire.Pointer},
-			{Name: "WriteCapacityUnits", Off: unsafe.Offsetof(ConsumedCapacity{}.WriteCapacityUnits), Type: refConsumedCapacityUnits, Flags: wire.Pointer},
-			{Name: "Table", Off: unsafe.Offsetof(ConsumedCapacity{}.Table), Type: refCapacity},
-			{Name: "LocalSecondaryIndexes", Off: unsafe.Offsetof(ConsumedCapacity{}.LocalSecondaryIndexes), Type: refSecondaryIndexesCapacityMap},
-			{Name: "GlobalSecondaryIndexes", Off: unsafe.Offsetof(ConsumedCapacity{}.GlobalSecondaryIndexes), Type: refSecondaryIndexesCapacityMap},
-			{Name: "VectorIndexes", Off: unsafe.Offsetof(ConsumedCapacity{}.VectorIndexes), Type: refVectorIndexesCapacityMap},
-		}},
-		{Name: "ConsumedCapacityUnits", Kind: wire.KindFloat64},
-		{Name: "ErrorMessage", Kind: wire.KindString},
-		{Name: "ExpectedAttributeMap", Kind: wire.KindMap, Go: wire.MapOf[ExpectedAttributeValue]{}, Elem: refExpectedAttributeValue, Key: refAttributeName},
-		{Name: "ExpectedAttributeValue", Kind: wire.KindStruct, Go: wire.StructOf[ExpectedAttributeValue]{}, Fields: []wire.Field{
-			{Name: "Value", Off: unsafe.Offsetof(ExpectedAttributeValue{}.Value), Type: refAttributeValue},
-			{Name: "Exists", Off: unsafe.Offsetof(ExpectedAttributeValue{}.Exists), Type: refBooleanObject, Flags: wire.Pointer},
-			{Name: "ComparisonOperator", Off: unsafe.Offsetof(ExpectedAttributeValue{}.ComparisonOperator), Type: refComparisonOperator, Flags: wire.Pointer},
-			{Name: "AttributeValueList", Off: unsafe.Offsetof(ExpectedAttributeValue{}.AttributeValueList), Type: refAttributeValueList},
-		}},
-		{Name: "ExpressionAttributeNameMap", Kind: wire.KindMap, Go: wire.MapOf[string]{}, Elem: refAttributeName, Key: refExpressionAttributeNameVariable},
-		{Name: "ExpressionAttributeNameVariable", Kind: wire.KindString},
-		{Name: "ExpressionAttributeValueMap", Kind: wire.KindMap, Go: wire.MapOf[av.Value]{}, Elem: refAttributeValue, Key: refExpressionAttributeValueVariable},
-		{Name: "ExpressionAttributeValueVariable", Kind: wire.KindString},
-		{Name: "IndexName", Kind: wire.KindString, Rules: &wire.Constraints{Min: "3", Max: "255", Pattern: "[a-zA-Z0-9_.-]+"}},
-		{Name: "InternalServerError", Kind: wire.KindStruct, Go: wire.StructOf[InternalServerError]{}, Error: &wire.ErrorInfo{Code: "InternalServerError", Status: 500, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(InternalServerError{}.Message), Type: refErrorMessage},
-		}},
-		{Name: "ItemCollectionKeyAttributeMap", Kind: wire.KindMap, Go: wire.MapOf[av.Value]{}, Elem: refAttributeValue, Key: refAttributeName},
-		{Name: "ItemCollectionMetrics", Kind: wire.KindStruct, Go: wire.StructOf[ItemCollectionMetrics]{}, Fields: []wire.Field{
-			{Name: "ItemCollectionKey", Off: unsafe.Offsetof(ItemCollectionMetrics{}.ItemCollectionKey), Type: refItemCollectionKeyAttributeMap},
-			{Name: "SizeEstimateRangeGB", Off: unsafe.Offsetof(ItemCollectionMetrics{}.SizeEstimateRangeGB), Type: refItemCollectionSizeEstimateRange},
-		}},
-		{Name: "ItemCollectionSizeEstimateBound", Kind: wire.KindFloat64},
-		{Name: "ItemCollectionSizeEstimateRange", Kind: wire.KindList, Go: wire.SliceOf[float64]{}, Elem: refItemCollectionSizeEstimateBound},
-		{Name: "ItemCollectionSizeLimitExceededException", Kind: wire.KindStruct, Go: wire.StructOf[ItemCollectionSizeLimitExceededException]{}, Error: &wire.ErrorInfo{Code: "ItemCollectionSizeLimitExceededException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ItemCollectionSizeLimitExceededException{}.Message), Type: refErrorMessage},
-		}},
-		{Name: "ProvisionedThroughputExceededException", Kind: wire.KindStruct, Go: wire.StructOf[ProvisionedThroughputExceededException]{}, Error: &wire.ErrorInfo{Code: "ProvisionedThroughputExceededException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ProvisionedThroughputExceededException{}.Message), Type: refErrorMessage},
-			{Name: "ThrottlingReasons", Off: unsafe.Offsetof(ProvisionedThroughputExceededException{}.ThrottlingReasons), Type: refThrottlingReasonList},
-		}},
-		{Name: "PutItemInput", Kind: wire.KindStruct, Go: wire.StructOf[PutItemInput]{}, Fields: []wire.Field{
-			{Name: "TableName", Off: unsafe.Offsetof(PutItemInput{}.TableName), Type: refTableArn, Flags: wire.Required},
-			{Name: "Item", Off: unsafe.Offsetof(PutItemInput{}.Item), Type: refPutItemInputAttributeMap, Flags: wire.Required},
-			{Name: "Expected", Off: unsafe.Offsetof(PutItemInput{}.Expected), Type: refExpectedAttributeMap},
-			{Name: "ReturnValues", Off: unsafe.Offsetof(PutItemInput{}.ReturnValues), Type: refReturnValue, Flags: wire.Pointer},
-			{Name: "ReturnConsumedCapacity", Off: unsafe.Offsetof(PutItemInput{}.ReturnConsumedCapacity), Type: refReturnConsumedCapacity, Flags: wire.Pointer},
-			{Name: "ReturnItemCollectionMetrics", Off: unsafe.Offsetof(PutItemInput{}.ReturnItemCollectionMetrics), Type: refReturnItemCollectionMetrics, Flags: wire.Pointer},
-			{Name: "ConditionalOperator", Off: unsafe.Offsetof(PutItemInput{}.ConditionalOperator), Type: refConditionalOperator, Flags: wire.Pointer},
-			{Name: "ConditionExpression", Off: unsafe.Offsetof(PutItemInput{}.ConditionExpression), Type: refConditionExpression, Flags: wire.Pointer},
-			{Name: "ExpressionAttributeNames", Off: unsafe.Offsetof(PutItemInput{}.ExpressionAttributeNames), Type: refExpressionAttributeNameMap},
-			{Name: "ExpressionAttributeValues", Off: unsafe.Offsetof(PutItemInput{}.ExpressionAttributeValues), Type: refExpressionAttributeValueMap},
-			{Name: "ReturnValuesOnConditionCheckFailure", Off: unsafe.Offsetof(PutItemInput{}.ReturnValuesOnConditionCheckFailure), Type: refReturnValuesOnConditionCheckFailure, Flags: wire.Pointer},
-		}},
-		{Name: "PutItemInputAttributeMap", Kind: wire.KindMap, Go: wire.MapOf[av.Value]{}, Elem: refAttributeValue, Key: refAttributeName},
-		{Name: "PutItemOutput", Kind: wire.KindStruct, Go: wire.StructOf[PutItemOutput]{}, Fields: []wire.Field{
-			{Name: "Attributes", Off: unsafe.Offsetof(PutItemOutput{}.Attributes), Type: refAttributeMap},
-			{Name: "ConsumedCapacity", Off: unsafe.Offsetof(PutItemOutput{}.ConsumedCapacity), Type: refConsumedCapacity},
-			{Name: "ItemCollectionMetrics", Off: unsafe.Offsetof(PutItemOutput{}.ItemCollectionMetrics), Type: refItemCollectionMetrics},
-		}},
-		{Name: "Reason", Kind: wire.KindString},
-		{Name: "ReplicatedWriteConflictException", Kind: wire.KindStruct, Go: wire.StructOf[ReplicatedWriteConflictException]{}, Error: &wire.ErrorInfo{Code: "ReplicatedWriteConflictException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ReplicatedWriteConflictException{}.Message), Type: refErrorMessage},
-		}},
-		{Name: "RequestLimitExceeded", Kind: wire.KindStruct, Go: wire.StructOf[RequestLimitExceeded]{}, Error: &wire.ErrorInfo{Code: "RequestLimitExceeded", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(RequestLimitExceeded{}.Message), Type: refErrorMessage},
-			{Name: "ThrottlingReasons", Off: unsafe.Offsetof(RequestLimitExceeded{}.ThrottlingReasons), Type: refThrottlingReasonList},
-		}},
-		{Name: "Resource", Kind: wire.KindString},
-		{Name: "ResourceNotFoundException", Kind: wire.KindStruct, Go: wire.StructOf[ResourceNotFoundException]{}, Error: &wire.ErrorInfo{Code: "ResourceNotFoundException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ResourceNotFoundException{}.Message), Type: refErrorMessage},
-		}},
-		{Name: "ReturnConsumedCapacity", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"INDEXES", "TOTAL", "NONE"}}},
-		{Name: "ReturnItemCollectionMetrics", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"SIZE", "NONE"}}},
-		{Name: "ReturnValue", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"}}},
-		{Name: "ReturnValuesOnConditionCheckFailure", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"ALL_OLD", "NONE"}}},
-		{Name: "SecondaryIndexesCapacityMap", Kind: wire.KindMap, Go: wire.MapOf[Capacity]{}, Elem: refCapacity, Key: refIndexName},
-		{Name: "String", Kind: wire.KindString},
-		{Name: "TableArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "1024"}},
-		{Name: "ThrottlingException", Kind: wire.KindStruct, Go: wire.StructOf[ThrottlingException]{}, Error: &wire.ErrorInfo{Code: "ThrottlingException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ThrottlingException{}.Message), Type: refAvailabilityErrorMessage},
-			{Name: "throttlingReasons", Off: unsafe.Offsetof(ThrottlingException{}.ThrottlingReasons), Type: refThrottlingReasonList},
-		}},
-		{Name: "ThrottlingReason", Kind: wire.KindStruct, Go: wire.StructOf[ThrottlingReason]{}, Fields: []wire.Field{
-			{Name: "reason", Off: unsafe.Offsetof(ThrottlingReason{}.Reason), Type: refReason, Flags: wire.Pointer},
-			{Name: "resource", Off: unsafe.Offsetof(ThrottlingReason{}.Resource), Type: refResource, Flags: wire.Pointer},
-		}},
-		{Name: "ThrottlingReasonList", Kind: wire.KindList, Go: wire.SliceOf[ThrottlingReason]{}, Elem: refThrottlingReason},
-		{Name: "TransactionConflictException", Kind: wire.KindStruct, Go: wire.StructOf[TransactionConflictException]{}, Error: &wire.ErrorInfo{Code: "TransactionConflictException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(TransactionConflictException{}.Message), Type: refErrorMessage},
-		}},
-		{Name: "ValidationException", Kind: wire.KindStruct, Go: wire.StructOf[ValidationException]{}, Error: &wire.ErrorInfo{Code: "ValidationException", Prefix: "com.amazon.coral.validate#", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ValidationException{}.Message), Type: refString},
-		}},
-		{Name: "VectorCapacity", Kind: wire.KindStruct, Go: wire.StructOf[VectorCapacity]{}, Fields: []wire.Field{
-			{Name: "VectorSearchRequestBytes", Off: unsafe.Offsetof(VectorCapacity{}.VectorSearchRequestBytes), Type: refConsumedCapacityUnits, Flags: wire.Pointer},
-			{Name: "VectorWriteRequestBytes", Off: unsafe.Offsetof(VectorCapacity{}.VectorWriteRequestBytes), Type: refConsumedCapacityUnits, Flags: wire.Pointer},
-		}},
-		{Name: "VectorIndexesCapacityMap", Kind: wire.KindMap, Go: wire.MapOf[VectorCapacity]{}, Elem: refVectorCapacity, Key: refIndexName},
+	Table: `
+mAttributeMap e3 k2
+tAttributeName >65535
+aAttributeValue
+lAttributeValueList e3
+tAvailabilityErrorMessage
+bBooleanObject
+sCapacity
+ ReadCapacityUnits 13 !P
+ WriteCapacityUnits 13 !P
+ CapacityUnits 13 !P
+tComparisonOperator =EQ =NE =IN =LE =LT =GE =GT =BETWEEN =NOT_NULL =NULL =CONTAINS =NOT_CONTAINS =BEGINS_WITH
+tConditionExpression
+sConditionalCheckFailedException EConditionalCheckFailedException C400 X Mmessage
+ message 14
+ Item 1
+tConditionalOperator =AND =OR
+sConsumedCapacity
+ TableName 43 !P
+ CapacityUnits 13 !P
+ ReadCapacityUnits 13 !P
+ WriteCapacityUnits 13 !P
+ Table 7
+ LocalSecondaryIndexes 41
+ GlobalSecondaryIndexes 41
+ VectorIndexes 50
+dConsumedCapacityUnits
+tErrorMessage
+mExpectedAttributeMap e16 k2
+sExpectedAttributeValue
+ Value 3
+ Exists 6 !P
+ ComparisonOperator 8 !P
+ AttributeValueList 4
+mExpressionAttributeNameMap e2 k18
+tExpressionAttributeNameVariable
+mExpressionAttributeValueMap e3 k20
+tExpressionAttributeValueVariable
+tIndexName <3 >255 p[a-zA-Z0-9_.-]+
+sInternalServerError EInternalServerError C500 Mmessage
+ message 14
+mItemCollectionKeyAttributeMap e3 k2
+sItemCollectionMetrics
+ ItemCollectionKey 23
+ SizeEstimateRangeGB 26
+dItemCollectionSizeEstimateBound
+lItemCollectionSizeEstimateRange e25
+sItemCollectionSizeLimitExceededException EItemCollectionSizeLimitExceededException C400 X Mmessage
+ message 14
+sProvisionedThroughputExceededException EProvisionedThroughputExceededException C400 X Mmessage
+ message 14
+ ThrottlingReasons 46
+sPutItemInput
+ TableName 43 !R
+ Item 30 !R
+ Expected 15
+ ReturnValues 39 !P
+ ReturnConsumedCapacity 37 !P
+ ReturnItemCollectionMetrics 38 !P
+ ConditionalOperator 11 !P
+ ConditionExpression 9 !P
+ ExpressionAttributeNames 17
+ ExpressionAttributeValues 19
+ ReturnValuesOnConditionCheckFailure 40 !P
+mPutItemInputAttributeMap e3 k2
+sPutItemOutput
+ Attributes 1
+ ConsumedCapacity 12
+ ItemCollectionMetrics 24
+tReason
+sReplicatedWriteConflictException EReplicatedWriteConflictException C400 X Mmessage
+ message 14
+sRequestLimitExceeded ERequestLimitExceeded C400 X Mmessage
+ message 14
+ ThrottlingReasons 46
+tResource
+sResourceNotFoundException EResourceNotFoundException C400 X Mmessage
+ message 14
+tReturnConsumedCapacity =INDEXES =TOTAL =NONE
+tReturnItemCollectionMetrics =SIZE =NONE
+tReturnValue =NONE =ALL_OLD =UPDATED_OLD =ALL_NEW =UPDATED_NEW
+tReturnValuesOnConditionCheckFailure =ALL_OLD =NONE
+mSecondaryIndexesCapacityMap e7 k21
+tString
+tTableArn <1 >1024
+sThrottlingException EThrottlingException C400 X Mmessage
+ message 5
+ throttlingReasons 46
+sThrottlingReason
+ reason 32 !P
+ resource 35 !P
+lThrottlingReasonList e45
+sTransactionConflictException ETransactionConflictException C400 X Mmessage
+ message 14
+sValidationException EValidationException C400 X Gcom.amazon.coral.validate# Mmessage
+ message 42
+sVectorCapacity
+ VectorSearchRequestBytes 13 !P
+ VectorWriteRequestBytes 13 !P
+mVectorIndexesCapacityMap e49 k21
+`,
+	Go: []any{
+		wire.MapOf[av.Value]{},
+		wire.StructOf[av.Value]{},
+		wire.SliceOf[av.Value]{},
+		(*Capacity)(nil),
+		(*ConditionalCheckFailedException)(nil),
+		(*ConsumedCapacity)(nil),
+		wire.MapOf[ExpectedAttributeValue]{},
+		(*ExpectedAttributeValue)(nil),
+		wire.MapOf[string]{},
+		wire.MapOf[av.Value]{},
+		(*InternalServerError)(nil),
+		wire.MapOf[av.Value]{},
+		(*ItemCollectionMetrics)(nil),
+		wire.SliceOf[float64]{},
+		(*ItemCollectionSizeLimitExceededException)(nil),
+		(*ProvisionedThroughputExceededException)(nil),
+		(*PutItemInput)(nil),
+		wire.MapOf[av.Value]{},
+		(*PutItemOutput)(nil),
+		(*ReplicatedWriteConflictException)(nil),
+		(*RequestLimitExceeded)(nil),
+		(*ResourceNotFoundException)(nil),
+		wire.MapOf[Capacity]{},
+		(*ThrottlingException)(nil),
+		(*ThrottlingReason)(nil),
+		(*[]ThrottlingReason)(nil),
+		(*TransactionConflictException)(nil),
+		(*ValidationException)(nil),
+		(*VectorCapacity)(nil),
+		wire.MapOf[VectorCapacity]{},
 	},
 	Operations: []wire.Operation{
 		{Name: "PutItem", Method: "POST", URI: "/", Input: refPutItemInput, Output: refPutItemOutput, Errors: []wire.Ref{refConditionalCheckFailedException, refProvisionedThroughputExceededException, refResourceNotFoundException, refItemCollectionSizeLimitExceededException, refTransactionConflictException, refRequestLimitExceeded, refInternalServerError, refReplicatedWriteConflictException, refThrottlingException}},

@@ -37,5 +37,5 @@ var _ API = Client{}
 
 // Invoke implements API.
 func (c Client) Invoke(ctx context.Context, in *InvocationRequest) (*InvocationResponse, error) {
-	return wire.Call[InvocationResponse](ctx, c.Caller, "lambda", "Invoke", in)
+	return wire.Call[*InvocationResponse](ctx, c.Caller, "lambda", "Invoke", in)
 }

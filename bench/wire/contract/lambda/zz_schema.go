@@ -3,11 +3,7 @@
 
 package lambda
 
-import (
-	"unsafe"
-
-	"github.com/gustcloud/gust/internal/wire"
-)
+import "github.com/gustcloud/gust/internal/wire"
 
 // The types of the table by name, in its order.
 const (
@@ -88,233 +84,234 @@ var schema = wire.Schema{
 	ErrorTypeMember: "Type",
 	ValidationCode:  "ValidationException",
 	Protocols:       []wire.ProtocolID{wire.ProtocolRESTJSON},
-	Types: []wire.Type{
-		{},
-		{Name: "AccessDeniedException", Kind: wire.KindStruct, Go: wire.StructOf[AccessDeniedException]{}, Error: &wire.ErrorInfo{Code: "AccessDeniedException", Status: 403, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(AccessDeniedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(AccessDeniedException{}.Message), Type: refString},
-		}},
-		{Name: "Blob", Kind: wire.KindBlob},
-		{Name: "CodeArtifactUserDeletedException", Kind: wire.KindStruct, Go: wire.StructOf[CodeArtifactUserDeletedException]{}, Error: &wire.ErrorInfo{Code: "CodeArtifactUserDeletedException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(CodeArtifactUserDeletedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(CodeArtifactUserDeletedException{}.Message), Type: refString},
-		}},
-		{Name: "CodeArtifactUserFailedException", Kind: wire.KindStruct, Go: wire.StructOf[CodeArtifactUserFailedException]{}, Error: &wire.ErrorInfo{Code: "CodeArtifactUserFailedException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(CodeArtifactUserFailedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(CodeArtifactUserFailedException{}.Message), Type: refString},
-		}},
-		{Name: "CodeArtifactUserPendingException", Kind: wire.KindStruct, Go: wire.StructOf[CodeArtifactUserPendingException]{}, Error: &wire.ErrorInfo{Code: "CodeArtifactUserPendingException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(CodeArtifactUserPendingException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(CodeArtifactUserPendingException{}.Message), Type: refString},
-		}},
-		{Name: "DurableExecutionAlreadyStartedException", Kind: wire.KindStruct, Go: wire.StructOf[DurableExecutionAlreadyStartedException]{}, Error: &wire.ErrorInfo{Code: "DurableExecutionAlreadyStartedException", Status: 409, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(DurableExecutionAlreadyStartedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(DurableExecutionAlreadyStartedException{}.Message), Type: refString},
-		}},
-		{Name: "DurableExecutionArn", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "1024", Pattern: "arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\\d{12}):function:([a-zA-Z0-9_-]+):(\\$LATEST(?:\\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)"}},
-		{Name: "DurableExecutionName", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "64", Pattern: "[a-zA-Z0-9-_]+"}},
-		{Name: "EC2AccessDeniedException", Kind: wire.KindStruct, Go: wire.StructOf[EC2AccessDeniedException]{}, Error: &wire.ErrorInfo{Code: "EC2AccessDeniedException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EC2AccessDeniedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EC2AccessDeniedException{}.Message), Type: refString},
-		}},
-		{Name: "EC2ThrottledException", Kind: wire.KindStruct, Go: wire.StructOf[EC2ThrottledException]{}, Error: &wire.ErrorInfo{Code: "EC2ThrottledException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EC2ThrottledException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EC2ThrottledException{}.Message), Type: refString},
-		}},
-		{Name: "EC2UnexpectedException", Kind: wire.KindStruct, Go: wire.StructOf[EC2UnexpectedException]{}, Error: &wire.ErrorInfo{Code: "EC2UnexpectedException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EC2UnexpectedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EC2UnexpectedException{}.Message), Type: refString},
-			{Name: "EC2ErrorCode", Off: unsafe.Offsetof(EC2UnexpectedException{}.EC2ErrorCode), Type: refString},
-		}},
-		{Name: "EFSIOException", Kind: wire.KindStruct, Go: wire.StructOf[EFSIOException]{}, Error: &wire.ErrorInfo{Code: "EFSIOException", Status: 410, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EFSIOException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EFSIOException{}.Message), Type: refString},
-		}},
-		{Name: "EFSMountConnectivityException", Kind: wire.KindStruct, Go: wire.StructOf[EFSMountConnectivityException]{}, Error: &wire.ErrorInfo{Code: "EFSMountConnectivityException", Status: 408, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EFSMountConnectivityException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EFSMountConnectivityException{}.Message), Type: refString},
-		}},
-		{Name: "EFSMountFailureException", Kind: wire.KindStruct, Go: wire.StructOf[EFSMountFailureException]{}, Error: &wire.ErrorInfo{Code: "EFSMountFailureException", Status: 403, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EFSMountFailureException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EFSMountFailureException{}.Message), Type: refString},
-		}},
-		{Name: "EFSMountTimeoutException", Kind: wire.KindStruct, Go: wire.StructOf[EFSMountTimeoutException]{}, Error: &wire.ErrorInfo{Code: "EFSMountTimeoutException", Status: 408, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(EFSMountTimeoutException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(EFSMountTimeoutException{}.Message), Type: refString},
-		}},
-		{Name: "ENILimitReachedException", Kind: wire.KindStruct, Go: wire.StructOf[ENILimitReachedException]{}, Error: &wire.ErrorInfo{Code: "ENILimitReachedException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ENILimitReachedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ENILimitReachedException{}.Message), Type: refString},
-		}},
-		{Name: "ENINotReadyException", Kind: wire.KindStruct, Go: wire.StructOf[ENINotReadyException]{}, Error: &wire.ErrorInfo{Code: "ENINotReadyException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ENINotReadyException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ENINotReadyException{}.Message), Type: refString},
-		}},
-		{Name: "Integer", Kind: wire.KindInt32},
-		{Name: "InvalidParameterValueException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidParameterValueException]{}, Error: &wire.ErrorInfo{Code: "InvalidParameterValueException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidParameterValueException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(InvalidParameterValueException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidRequestContentException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidRequestContentException]{}, Error: &wire.ErrorInfo{Code: "InvalidRequestContentException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidRequestContentException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(InvalidRequestContentException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidRuntimeException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidRuntimeException]{}, Error: &wire.ErrorInfo{Code: "InvalidRuntimeException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidRuntimeException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(InvalidRuntimeException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidSecurityGroupIDException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidSecurityGroupIDException]{}, Error: &wire.ErrorInfo{Code: "InvalidSecurityGroupIDException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidSecurityGroupIDException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(InvalidSecurityGroupIDException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidSubnetIDException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidSubnetIDException]{}, Error: &wire.ErrorInfo{Code: "InvalidSubnetIDException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidSubnetIDException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(InvalidSubnetIDException{}.Message), Type: refString},
-		}},
-		{Name: "InvalidZipFileException", Kind: wire.KindStruct, Go: wire.StructOf[InvalidZipFileException]{}, Error: &wire.ErrorInfo{Code: "InvalidZipFileException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(InvalidZipFileException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(InvalidZipFileException{}.Message), Type: refString},
-		}},
-		{Name: "InvocationRequest", Kind: wire.KindStruct, Go: wire.StructOf[InvocationRequest]{}, Fields: []wire.Field{
-			{Name: "FunctionName", Off: unsafe.Offsetof(InvocationRequest{}.FunctionName), Type: refNamespacedFunctionName, Flags: wire.Required, Loc: wire.InURI},
-			{Name: "InvocationType", Wire: "X-Amz-Invocation-Type", Off: unsafe.Offsetof(InvocationRequest{}.InvocationType), Type: refInvocationType, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "LogType", Wire: "X-Amz-Log-Type", Off: unsafe.Offsetof(InvocationRequest{}.LogType), Type: refLogType, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "ClientContext", Wire: "X-Amz-Client-Context", Off: unsafe.Offsetof(InvocationRequest{}.ClientContext), Type: refString, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "DurableExecutionName", Wire: "X-Amz-Durable-Execution-Name", Off: unsafe.Offsetof(InvocationRequest{}.DurableExecutionName), Type: refDurableExecutionName, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "Payload", Off: unsafe.Offsetof(InvocationRequest{}.Payload), Type: refBlob, Flags: wire.Sensitive, Loc: wire.InPayload},
-			{Name: "Qualifier", Off: unsafe.Offsetof(InvocationRequest{}.Qualifier), Type: refNumericLatestPublishedOrAliasQualifier, Flags: wire.Pointer, Loc: wire.InQuery},
-			{Name: "TenantId", Wire: "X-Amz-Tenant-Id", Off: unsafe.Offsetof(InvocationRequest{}.TenantId), Type: refTenantId, Flags: wire.Pointer, Loc: wire.InHeader},
-		}},
-		{Name: "InvocationResponse", Kind: wire.KindStruct, Go: wire.StructOf[InvocationResponse]{}, Fields: []wire.Field{
-			{Name: "StatusCode", Off: unsafe.Offsetof(InvocationResponse{}.StatusCode), Type: refInteger, Flags: wire.Pointer, Loc: wire.InStatus},
-			{Name: "FunctionError", Wire: "X-Amz-Function-Error", Off: unsafe.Offsetof(InvocationResponse{}.FunctionError), Type: refString, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "LogResult", Wire: "X-Amz-Log-Result", Off: unsafe.Offsetof(InvocationResponse{}.LogResult), Type: refString, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "Payload", Off: unsafe.Offsetof(InvocationResponse{}.Payload), Type: refBlob, Flags: wire.Sensitive, Loc: wire.InPayload},
-			{Name: "ExecutedVersion", Wire: "X-Amz-Executed-Version", Off: unsafe.Offsetof(InvocationResponse{}.ExecutedVersion), Type: refVersion, Flags: wire.Pointer, Loc: wire.InHeader},
-			{Name: "DurableExecutionArn", Wire: "X-Amz-Durable-Execution-Arn", Off: unsafe.Offsetof(InvocationResponse{}.DurableExecutionArn), Type: refDurableExecutionArn, Flags: wire.Pointer, Loc: wire.InHeader},
-		}},
-		{Name: "InvocationType", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"Event", "RequestResponse", "DryRun"}}},
-		{Name: "KMSAccessDeniedException", Kind: wire.KindStruct, Go: wire.StructOf[KMSAccessDeniedException]{}, Error: &wire.ErrorInfo{Code: "KMSAccessDeniedException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(KMSAccessDeniedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(KMSAccessDeniedException{}.Message), Type: refString},
-		}},
-		{Name: "KMSDisabledException", Kind: wire.KindStruct, Go: wire.StructOf[KMSDisabledException]{}, Error: &wire.ErrorInfo{Code: "KMSDisabledException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(KMSDisabledException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(KMSDisabledException{}.Message), Type: refString},
-		}},
-		{Name: "KMSInvalidStateException", Kind: wire.KindStruct, Go: wire.StructOf[KMSInvalidStateException]{}, Error: &wire.ErrorInfo{Code: "KMSInvalidStateException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(KMSInvalidStateException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(KMSInvalidStateException{}.Message), Type: refString},
-		}},
-		{Name: "KMSNotFoundException", Kind: wire.KindStruct, Go: wire.StructOf[KMSNotFoundException]{}, Error: &wire.ErrorInfo{Code: "KMSNotFoundException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(KMSNotFoundException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(KMSNotFoundException{}.Message), Type: refString},
-		}},
-		{Name: "LogType", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"None", "Tail"}}},
-		{Name: "ModeNotSupportedException", Kind: wire.KindStruct, Go: wire.StructOf[ModeNotSupportedException]{}, Error: &wire.ErrorInfo{Code: "ModeNotSupportedException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ModeNotSupportedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(ModeNotSupportedException{}.Message), Type: refString},
-		}},
-		{Name: "NamespacedFunctionName", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "256", Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"}},
-		{Name: "NoPublishedVersionException", Kind: wire.KindStruct, Go: wire.StructOf[NoPublishedVersionException]{}, Error: &wire.ErrorInfo{Code: "NoPublishedVersionException", Status: 400, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(NoPublishedVersionException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(NoPublishedVersionException{}.Message), Type: refString},
-		}},
-		{Name: "NumericLatestPublishedOrAliasQualifier", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "128", Pattern: "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"}},
-		{Name: "RecursiveInvocationException", Kind: wire.KindStruct, Go: wire.StructOf[RecursiveInvocationException]{}, Error: &wire.ErrorInfo{Code: "RecursiveInvocationException", Status: 400, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(RecursiveInvocationException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(RecursiveInvocationException{}.Message), Type: refString},
-		}},
-		{Name: "RequestEntityTooLargeException", Kind: wire.KindStruct, Go: wire.StructOf[RequestEntityTooLargeException]{}, Error: &wire.ErrorInfo{Code: "RequestEntityTooLargeException", Status: 413, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(RequestEntityTooLargeException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(RequestEntityTooLargeException{}.Message), Type: refString},
-		}},
-		{Name: "RequestTooLargeException", Kind: wire.KindStruct, Go: wire.StructOf[RequestTooLargeException]{}, Error: &wire.ErrorInfo{Code: "RequestTooLargeException", Status: 413, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(RequestTooLargeException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(RequestTooLargeException{}.Message), Type: refString},
-		}},
-		{Name: "ResourceConflictException", Kind: wire.KindStruct, Go: wire.StructOf[ResourceConflictException]{}, Error: &wire.ErrorInfo{Code: "ResourceConflictException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ResourceConflictException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(ResourceConflictException{}.Message), Type: refString},
-		}},
-		{Name: "ResourceNotFoundException", Kind: wire.KindStruct, Go: wire.StructOf[ResourceNotFoundException]{}, Error: &wire.ErrorInfo{Code: "ResourceNotFoundException", Status: 404, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ResourceNotFoundException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ResourceNotFoundException{}.Message), Type: refString},
-		}},
-		{Name: "ResourceNotReadyException", Kind: wire.KindStruct, Go: wire.StructOf[ResourceNotReadyException]{}, Error: &wire.ErrorInfo{Code: "ResourceNotReadyException", Status: 502, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ResourceNotReadyException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(ResourceNotReadyException{}.Message), Type: refString},
-		}},
-		{Name: "RuntimeAliasDeletedException", Kind: wire.KindStruct, Go: wire.StructOf[RuntimeAliasDeletedException]{}, Error: &wire.ErrorInfo{Code: "RuntimeAliasDeletedException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(RuntimeAliasDeletedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(RuntimeAliasDeletedException{}.Message), Type: refString},
-		}},
-		{Name: "RuntimeVersionDeletedException", Kind: wire.KindStruct, Go: wire.StructOf[RuntimeVersionDeletedException]{}, Error: &wire.ErrorInfo{Code: "RuntimeVersionDeletedException", Status: 409, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(RuntimeVersionDeletedException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(RuntimeVersionDeletedException{}.Message), Type: refString},
-		}},
-		{Name: "S3FilesMountConnectivityException", Kind: wire.KindStruct, Go: wire.StructOf[S3FilesMountConnectivityException]{}, Error: &wire.ErrorInfo{Code: "S3FilesMountConnectivityException", Status: 408, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(S3FilesMountConnectivityException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(S3FilesMountConnectivityException{}.Message), Type: refString},
-		}},
-		{Name: "S3FilesMountFailureException", Kind: wire.KindStruct, Go: wire.StructOf[S3FilesMountFailureException]{}, Error: &wire.ErrorInfo{Code: "S3FilesMountFailureException", Status: 403, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(S3FilesMountFailureException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(S3FilesMountFailureException{}.Message), Type: refString},
-		}},
-		{Name: "S3FilesMountTimeoutException", Kind: wire.KindStruct, Go: wire.StructOf[S3FilesMountTimeoutException]{}, Error: &wire.ErrorInfo{Code: "S3FilesMountTimeoutException", Status: 408, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(S3FilesMountTimeoutException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(S3FilesMountTimeoutException{}.Message), Type: refString},
-		}},
-		{Name: "SerializedRequestEntityTooLargeException", Kind: wire.KindStruct, Go: wire.StructOf[SerializedRequestEntityTooLargeException]{}, Error: &wire.ErrorInfo{Code: "SerializedRequestEntityTooLargeException", Status: 413, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SerializedRequestEntityTooLargeException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(SerializedRequestEntityTooLargeException{}.Message), Type: refString},
-		}},
-		{Name: "ServiceException", Kind: wire.KindStruct, Go: wire.StructOf[ServiceException]{}, Error: &wire.ErrorInfo{Code: "ServiceException", Status: 500, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ServiceException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ServiceException{}.Message), Type: refString},
-		}},
-		{Name: "ServiceQuotaExceededException", Kind: wire.KindStruct, Go: wire.StructOf[ServiceQuotaExceededException]{}, Error: &wire.ErrorInfo{Code: "ServiceQuotaExceededException", Status: 402, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ServiceQuotaExceededException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ServiceQuotaExceededException{}.Message), Type: refString},
-		}},
-		{Name: "SnapStartException", Kind: wire.KindStruct, Go: wire.StructOf[SnapStartException]{}, Error: &wire.ErrorInfo{Code: "SnapStartException", Status: 400, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SnapStartException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(SnapStartException{}.Message), Type: refString},
-		}},
-		{Name: "SnapStartNotReadyException", Kind: wire.KindStruct, Go: wire.StructOf[SnapStartNotReadyException]{}, Error: &wire.ErrorInfo{Code: "SnapStartNotReadyException", Status: 409, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SnapStartNotReadyException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(SnapStartNotReadyException{}.Message), Type: refString},
-		}},
-		{Name: "SnapStartRegenerationFailureException", Kind: wire.KindStruct, Go: wire.StructOf[SnapStartRegenerationFailureException]{}, Error: &wire.ErrorInfo{Code: "SnapStartRegenerationFailureException", Status: 409, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SnapStartRegenerationFailureException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(SnapStartRegenerationFailureException{}.Message), Type: refString},
-		}},
-		{Name: "SnapStartTimeoutException", Kind: wire.KindStruct, Go: wire.StructOf[SnapStartTimeoutException]{}, Error: &wire.ErrorInfo{Code: "SnapStartTimeoutException", Status: 408, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SnapStartTimeoutException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(SnapStartTimeoutException{}.Message), Type: refString},
-		}},
-		{Name: "String", Kind: wire.KindString},
-		{Name: "SubnetIPAddressLimitReachedException", Kind: wire.KindStruct, Go: wire.StructOf[SubnetIPAddressLimitReachedException]{}, Error: &wire.ErrorInfo{Code: "SubnetIPAddressLimitReachedException", Status: 502, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(SubnetIPAddressLimitReachedException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(SubnetIPAddressLimitReachedException{}.Message), Type: refString},
-		}},
-		{Name: "TenantId", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "256", Pattern: "[a-zA-Z0-9\\._:\\/=+\\-@ ]+"}},
-		{Name: "ThrottleReason", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"ConcurrentInvocationLimitExceeded", "FunctionInvocationRateLimitExceeded", "ReservedFunctionConcurrentInvocationLimitExceeded", "ReservedFunctionInvocationRateLimitExceeded", "CallerRateLimitExceeded", "ConcurrentSnapshotCreateLimitExceeded"}}},
-		{Name: "TooManyRequestsException", Kind: wire.KindStruct, Go: wire.StructOf[TooManyRequestsException]{}, Error: &wire.ErrorInfo{Code: "TooManyRequestsException", Status: 429, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "retryAfterSeconds", Wire: "Retry-After", Off: unsafe.Offsetof(TooManyRequestsException{}.RetryAfterSeconds), Type: refString, Loc: wire.InHeader},
-			{Name: "Type", Off: unsafe.Offsetof(TooManyRequestsException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(TooManyRequestsException{}.Message), Type: refString},
-			{Name: "Reason", Off: unsafe.Offsetof(TooManyRequestsException{}.Reason), Type: refThrottleReason},
-		}},
-		{Name: "UnsupportedMediaTypeException", Kind: wire.KindStruct, Go: wire.StructOf[UnsupportedMediaTypeException]{}, Error: &wire.ErrorInfo{Code: "UnsupportedMediaTypeException", Status: 415, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(UnsupportedMediaTypeException{}.Type), Type: refString},
-			{Name: "message", Off: unsafe.Offsetof(UnsupportedMediaTypeException{}.Message), Type: refString},
-		}},
-		{Name: "ValidationException", Kind: wire.KindStruct, Go: wire.StructOf[ValidationException]{}, Error: &wire.ErrorInfo{Code: "ValidationException", Status: 400, Sender: true, Message: "Message"}, Fields: []wire.Field{
-			{Name: "Type", Off: unsafe.Offsetof(ValidationException{}.Type), Type: refString},
-			{Name: "Message", Off: unsafe.Offsetof(ValidationException{}.Message), Type: refString},
-		}},
-		{Name: "Version", Kind: wire.KindString, Rules: &wire.Constraints{Min: "1", Max: "1024", Pattern: "(\\$LATEST|[0-9]+)"}},
+	Table: `
+sAccessDeniedException EAccessDeniedException C403 X MMessage
+ Type 55
+ Message 55
+xBlob
+sCodeArtifactUserDeletedException ECodeArtifactUserDeletedException C409 X Mmessage
+ Type 55
+ message 55
+sCodeArtifactUserFailedException ECodeArtifactUserFailedException C409 X Mmessage
+ Type 55
+ message 55
+sCodeArtifactUserPendingException ECodeArtifactUserPendingException C409 X Mmessage
+ Type 55
+ message 55
+sDurableExecutionAlreadyStartedException EDurableExecutionAlreadyStartedException C409 X MMessage
+ Type 55
+ Message 55
+tDurableExecutionArn <1 >1024 parn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)
+tDurableExecutionName <1 >64 p[a-zA-Z0-9-_]+
+sEC2AccessDeniedException EEC2AccessDeniedException C502 MMessage
+ Type 55
+ Message 55
+sEC2ThrottledException EEC2ThrottledException C502 MMessage
+ Type 55
+ Message 55
+sEC2UnexpectedException EEC2UnexpectedException C502 MMessage
+ Type 55
+ Message 55
+ EC2ErrorCode 55
+sEFSIOException EEFSIOException C410 X MMessage
+ Type 55
+ Message 55
+sEFSMountConnectivityException EEFSMountConnectivityException C408 X MMessage
+ Type 55
+ Message 55
+sEFSMountFailureException EEFSMountFailureException C403 X MMessage
+ Type 55
+ Message 55
+sEFSMountTimeoutException EEFSMountTimeoutException C408 X MMessage
+ Type 55
+ Message 55
+sENILimitReachedException EENILimitReachedException C502 MMessage
+ Type 55
+ Message 55
+sENINotReadyException EENINotReadyException C502 MMessage
+ Type 55
+ Message 55
+iInteger
+sInvalidParameterValueException EInvalidParameterValueException C400 X Mmessage
+ Type 55
+ message 55
+sInvalidRequestContentException EInvalidRequestContentException C400 X Mmessage
+ Type 55
+ message 55
+sInvalidRuntimeException EInvalidRuntimeException C502 MMessage
+ Type 55
+ Message 55
+sInvalidSecurityGroupIDException EInvalidSecurityGroupIDException C502 MMessage
+ Type 55
+ Message 55
+sInvalidSubnetIDException EInvalidSubnetIDException C502 MMessage
+ Type 55
+ Message 55
+sInvalidZipFileException EInvalidZipFileException C502 MMessage
+ Type 55
+ Message 55
+sInvocationRequest
+ FunctionName 34 !R @u
+ InvocationType 27 wX-Amz-Invocation-Type !P @h
+ LogType 32 wX-Amz-Log-Type !P @h
+ ClientContext 55 wX-Amz-Client-Context !P @h
+ DurableExecutionName 8 wX-Amz-Durable-Execution-Name !P @h
+ Payload 2 !S @p
+ Qualifier 36 !P @q
+ TenantId 57 wX-Amz-Tenant-Id !P @h
+sInvocationResponse
+ StatusCode 18 !P @s
+ FunctionError 55 wX-Amz-Function-Error !P @h
+ LogResult 55 wX-Amz-Log-Result !P @h
+ Payload 2 !S @p
+ ExecutedVersion 62 wX-Amz-Executed-Version !P @h
+ DurableExecutionArn 7 wX-Amz-Durable-Execution-Arn !P @h
+tInvocationType =Event =RequestResponse =DryRun
+sKMSAccessDeniedException EKMSAccessDeniedException C502 MMessage
+ Type 55
+ Message 55
+sKMSDisabledException EKMSDisabledException C502 MMessage
+ Type 55
+ Message 55
+sKMSInvalidStateException EKMSInvalidStateException C502 MMessage
+ Type 55
+ Message 55
+sKMSNotFoundException EKMSNotFoundException C502 MMessage
+ Type 55
+ Message 55
+tLogType =None =Tail
+sModeNotSupportedException EModeNotSupportedException C400 X Mmessage
+ Type 55
+ message 55
+tNamespacedFunctionName <1 >256 p(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?
+sNoPublishedVersionException ENoPublishedVersionException C400 X MMessage
+ Type 55
+ Message 55
+tNumericLatestPublishedOrAliasQualifier <1 >128 p\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+
+sRecursiveInvocationException ERecursiveInvocationException C400 X MMessage
+ Type 55
+ Message 55
+sRequestEntityTooLargeException ERequestEntityTooLargeException C413 X MMessage
+ Type 55
+ Message 55
+sRequestTooLargeException ERequestTooLargeException C413 X Mmessage
+ Type 55
+ message 55
+sResourceConflictException EResourceConflictException C409 X Mmessage
+ Type 55
+ message 55
+sResourceNotFoundException EResourceNotFoundException C404 X MMessage
+ Type 55
+ Message 55
+sResourceNotReadyException EResourceNotReadyException C502 Mmessage
+ Type 55
+ message 55
+sRuntimeAliasDeletedException ERuntimeAliasDeletedException C409 X Mmessage
+ Type 55
+ message 55
+sRuntimeVersionDeletedException ERuntimeVersionDeletedException C409 X Mmessage
+ Type 55
+ message 55
+sS3FilesMountConnectivityException ES3FilesMountConnectivityException C408 X MMessage
+ Type 55
+ Message 55
+sS3FilesMountFailureException ES3FilesMountFailureException C403 X MMessage
+ Type 55
+ Message 55
+sS3FilesMountTimeoutException ES3FilesMountTimeoutException C408 X MMessage
+ Type 55
+ Message 55
+sSerializedRequestEntityTooLargeException ESerializedRequestEntityTooLargeException C413 X Mmessage
+ Type 55
+ message 55
+sServiceException EServiceException C500 MMessage
+ Type 55
+ Message 55
+sServiceQuotaExceededException EServiceQuotaExceededException C402 X MMessage
+ Type 55
+ Message 55
+sSnapStartException ESnapStartException C400 X MMessage
+ Type 55
+ Message 55
+sSnapStartNotReadyException ESnapStartNotReadyException C409 X MMessage
+ Type 55
+ Message 55
+sSnapStartRegenerationFailureException ESnapStartRegenerationFailureException C409 X MMessage
+ Type 55
+ Message 55
+sSnapStartTimeoutException ESnapStartTimeoutException C408 X MMessage
+ Type 55
+ Message 55
+tString
+sSubnetIPAddressLimitReachedException ESubnetIPAddressLimitReachedException C502 MMessage
+ Type 55
+ Message 55
+tTenantId <1 >256 p"[a-zA-Z0-9\\._:\\/=+\\-@ ]+"
+tThrottleReason =ConcurrentInvocationLimitExceeded =FunctionInvocationRateLimitExceeded =ReservedFunctionConcurrentInvocationLimitExceeded =ReservedFunctionInvocationRateLimitExceeded =CallerRateLimitExceeded =ConcurrentSnapshotCreateLimitExceeded
+sTooManyRequestsException ETooManyRequestsException C429 X Mmessage
+ retryAfterSeconds 55 wRetry-After @h
+ Type 55
+ message 55
+ Reason 58
+sUnsupportedMediaTypeException EUnsupportedMediaTypeException C415 X Mmessage
+ Type 55
+ message 55
+sValidationException EValidationException C400 X MMessage
+ Type 55
+ Message 55
+tVersion <1 >1024 p(\$LATEST|[0-9]+)
+`,
+	Go: []any{
+		(*AccessDeniedException)(nil),
+		(*CodeArtifactUserDeletedException)(nil),
+		(*CodeArtifactUserFailedException)(nil),
+		(*CodeArtifactUserPendingException)(nil),
+		(*DurableExecutionAlreadyStartedException)(nil),
+		(*EC2AccessDeniedException)(nil),
+		(*EC2ThrottledException)(nil),
+		(*EC2UnexpectedException)(nil),
+		(*EFSIOException)(nil),
+		(*EFSMountConnectivityException)(nil),
+		(*EFSMountFailureException)(nil),
+		(*EFSMountTimeoutException)(nil),
+		(*ENILimitReachedException)(nil),
+		(*ENINotReadyException)(nil),
+		(*InvalidParameterValueException)(nil),
+		(*InvalidRequestContentException)(nil),
+		(*InvalidRuntimeException)(nil),
+		(*InvalidSecurityGroupIDException)(nil),
+		(*InvalidSubnetIDException)(nil),
+		(*InvalidZipFileException)(nil),
+		(*InvocationRequest)(nil),
+		(*InvocationResponse)(nil),
+		(*KMSAccessDeniedException)(nil),
+		(*KMSDisabledException)(nil),
+		(*KMSInvalidStateException)(nil),
+		(*KMSNotFoundException)(nil),
+		(*ModeNotSupportedException)(nil),
+		(*NoPublishedVersionException)(nil),
+		(*RecursiveInvocationException)(nil),
+		(*RequestEntityTooLargeException)(nil),
+		(*RequestTooLargeException)(nil),
+		(*ResourceConflictException)(nil),
+		(*ResourceNotFoundException)(nil),
+		(*ResourceNotReadyException)(nil),
+		(*RuntimeAliasDeletedException)(nil),
+		(*RuntimeVersionDeletedException)(nil),
+		(*S3FilesMountConnectivityException)(nil),
+		(*S3FilesMountFailureException)(nil),
+		(*S3FilesMountTimeoutException)(nil),
+		(*SerializedRequestEntityTooLargeException)(nil),
+		(*ServiceException)(nil),
+		(*ServiceQuotaExceededException)(nil),
+		(*SnapStartException)(nil),
+		(*SnapStartNotReadyException)(nil),
+		(*SnapStartRegenerationFailureException)(nil),
+		(*SnapStartTimeoutException)(nil),
+		(*SubnetIPAddressLimitReachedException)(nil),
+		(*TooManyRequestsException)(nil),
+		(*UnsupportedMediaTypeException)(nil),
+		(*ValidationException)(nil),
 	},
 	Operations: []wire.Operation{
 		{Name: "Invoke", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/invocations", Input: refInvocationRequest, Output: refInvocationResponse, MaxBody: 8388608, OutputMediaType: "application/json", Errors: []wire.Ref{refRuntimeAliasDeletedException, refCodeArtifactUserDeletedException, refResourceNotReadyException, refServiceQuotaExceededException, refInvalidSecurityGroupIDException, refSnapStartTimeoutException, refTooManyRequestsException, refEC2ThrottledException, refEFSMountConnectivityException, refSubnetIPAddressLimitReachedException, refKMSAccessDeniedException, refRequestTooLargeException, refKMSDisabledException, refUnsupportedMediaTypeException, refS3FilesMountConnectivityException, refSerializedRequestEntityTooLargeException, refInvalidRuntimeException, refNoPublishedVersionException, refEC2UnexpectedException, refInvalidSubnetIDException, refKMSNotFoundException, refInvalidParameterValueException, refEC2AccessDeniedException, refEFSIOException, refKMSInvalidStateException, refResourceConflictException, refRuntimeVersionDeletedException, refENILimitReachedException, refSnapStartNotReadyException, refServiceException, refCodeArtifactUserPendingException, refSnapStartException, refRecursiveInvocationException, refS3FilesMountFailureException, refEFSMountTimeoutException, refENINotReadyException, refS3FilesMountTimeoutException, refCodeArtifactUserFailedException, refModeNotSupportedException, refResourceNotFoundException, refInvalidRequestContentException, refSnapStartRegenerationFailureException, refDurableExecutionAlreadyStartedException, refInvalidZipFileException, refEFSMountFailureException}},

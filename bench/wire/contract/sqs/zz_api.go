@@ -37,5 +37,5 @@ var _ API = Client{}
 
 // SendMessage implements API.
 func (c Client) SendMessage(ctx context.Context, in *SendMessageRequest) (*SendMessageResult, error) {
-	return wire.Call[SendMessageResult](ctx, c.Caller, "sqs", "SendMessage", in)
+	return wire.Call[*SendMessageResult](ctx, c.Caller, "sqs", "SendMessage", in)
 }

@@ -3,11 +3,7 @@
 
 package sqs
 
-import (
-	"unsafe"
-
-	"github.com/gustcloud/gust/internal/wire"
-)
+import "github.com/gustcloud/gust/internal/wire"
 
 // The types of the table by name, in its order.
 const (
@@ -69,128 +65,133 @@ var schema = wire.Schema{
 	ErrorPrefix:    "com.amazonaws.sqs#",
 	QueryCompat:    true,
 	Protocols:      []wire.ProtocolID{wire.ProtocolJSON, wire.ProtocolQuery},
-	Types: []wire.Type{
-		{},
-		{Name: "BatchEntryIdsNotDistinct", Kind: wire.KindStruct, Go: wire.StructOf[BatchEntryIdsNotDistinct]{}, Error: &wire.ErrorInfo{Code: "BatchEntryIdsNotDistinct", QueryCode: "AWS.SimpleQueueService.BatchEntryIdsNotDistinct", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(BatchEntryIdsNotDistinct{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "BatchRequestTooLong", Kind: wire.KindStruct, Go: wire.StructOf[BatchRequestTooLong]{}, Error: &wire.ErrorInfo{Code: "BatchRequestTooLong", QueryCode: "AWS.SimpleQueueService.BatchRequestTooLong", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(BatchRequestTooLong{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "Binary", Kind: wire.KindBlob},
-		{Name: "BinaryList", Kind: wire.KindList, Go: wire.SliceOf[[]byte]{}, Elem: refBinary, ElemName: "BinaryListValue"},
-		{Name: "EmptyBatchRequest", Kind: wire.KindStruct, Go: wire.StructOf[EmptyBatchRequest]{}, Error: &wire.ErrorInfo{Code: "EmptyBatchRequest", QueryCode: "AWS.SimpleQueueService.EmptyBatchRequest", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(EmptyBatchRequest{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "ExceptionMessage", Kind: wire.KindString},
-		{Name: "InvalidAddress", Kind: wire.KindStruct, Go: wire.StructOf[InvalidAddress]{}, Error: &wire.ErrorInfo{Code: "InvalidAddress", Status: 404, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(InvalidAddress{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "InvalidBatchEntryId", Kind: wire.KindStruct, Go: wire.StructOf[InvalidBatchEntryId]{}, Error: &wire.ErrorInfo{Code: "InvalidBatchEntryId", QueryCode: "AWS.SimpleQueueService.InvalidBatchEntryId", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(InvalidBatchEntryId{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "InvalidMessageContents", Kind: wire.KindStruct, Go: wire.StructOf[InvalidMessageContents]{}, Error: &wire.ErrorInfo{Code: "InvalidMessageContents", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(InvalidMessageContents{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "InvalidParameterValue", Kind: wire.KindStruct, Go: wire.StructOf[InvalidParameterValue]{}, Error: &wire.ErrorInfo{Code: "InvalidParameterValue", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(InvalidParameterValue{}.Message), Type: refString},
-		}},
-		{Name: "InvalidSecurity", Kind: wire.KindStruct, Go: wire.StructOf[InvalidSecurity]{}, Error: &wire.ErrorInfo{Code: "InvalidSecurity", Status: 403, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(InvalidSecurity{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "KmsAccessDenied", Kind: wire.KindStruct, Go: wire.StructOf[KmsAccessDenied]{}, Error: &wire.ErrorInfo{Code: "KmsAccessDenied", QueryCode: "KMS.AccessDeniedException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(KmsAccessDenied{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "KmsDisabled", Kind: wire.KindStruct, Go: wire.StructOf[KmsDisabled]{}, Error: &wire.ErrorInfo{Code: "KmsDisabled", QueryCode: "KMS.DisabledException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(KmsDisabled{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "KmsInvalidKeyUsage", Kind: wire.KindStruct, Go: wire.StructOf[KmsInvalidKeyUsage]{}, Error: &wire.ErrorInfo{Code: "KmsInvalidKeyUsage", QueryCode: "KMS.InvalidKeyUsageException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(KmsInvalidKeyUsage{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "KmsInvalidState", Kind: wire.KindStruct, Go: wire.StructOf[KmsInvalidState]{}, Error: &wire.ErrorInfo{Code: "KmsInvalidState", QueryCode: "KMS.InvalidStateException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(KmsInvalidState{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "KmsNotFound", Kind: wire.KindStruct, Go: wire.StructOf[KmsNotFound]{}, Error: &wire.ErrorInfo{Code: "KmsNotFound", QueryCode: "KMS.NotFoundException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(KmsNotFound{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "KmsOptInRequired", Kind: wire.KindStruct, Go: wire.StructOf[KmsOptInRequired]{}, Error: &wire.ErrorInfo{Code: "KmsOptInRequired", QueryCode: "KMS.OptInRequired", Status: 403, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(KmsOptInRequired{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "KmsThrottled", Kind: wire.KindStruct, Go: wire.StructOf[KmsThrottled]{}, Error: &wire.ErrorInfo{Code: "KmsThrottled", QueryCode: "KMS.ThrottlingException", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(KmsThrottled{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "MessageAttributeValue", Kind: wire.KindStruct, Go: wire.StructOf[MessageAttributeValue]{}, Fields: []wire.Field{
-			{Name: "StringValue", Off: unsafe.Offsetof(MessageAttributeValue{}.StringValue), Type: refString, Flags: wire.Pointer},
-			{Name: "BinaryValue", Off: unsafe.Offsetof(MessageAttributeValue{}.BinaryValue), Type: refBinary},
-			{Name: "StringListValues", Off: unsafe.Offsetof(MessageAttributeValue{}.StringListValues), Type: refStringList, Flags: wire.Flattened, AltWire: "StringListValue"},
-			{Name: "BinaryListValues", Off: unsafe.Offsetof(MessageAttributeValue{}.BinaryListValues), Type: refBinaryList, Flags: wire.Flattened, AltWire: "BinaryListValue"},
-			{Name: "DataType", Off: unsafe.Offsetof(MessageAttributeValue{}.DataType), Type: refString, Flags: wire.Required},
-		}},
-		{Name: "MessageBodyAttributeMap", Kind: wire.KindMap, Go: wire.MapOf[MessageAttributeValue]{}, Elem: refMessageAttributeValue, ElemName: "Value", Key: refString, KeyName: "Name", Flattened: true},
-		{Name: "MessageBodySystemAttributeMap", Kind: wire.KindMap, Go: wire.MapOf[MessageSystemAttributeValue]{}, Elem: refMessageSystemAttributeValue, ElemName: "Value", Key: refMessageSystemAttributeNameForSends, KeyName: "Name", Flattened: true},
-		{Name: "MessageNotInflight", Kind: wire.KindStruct, Go: wire.StructOf[MessageNotInflight]{}, Error: &wire.ErrorInfo{Code: "MessageNotInflight", QueryCode: "AWS.SimpleQueueService.MessageNotInflight", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(MessageNotInflight{}.Message), Type: refString},
-		}},
-		{Name: "MessageSystemAttributeNameForSends", Kind: wire.KindString, Rules: &wire.Constraints{Enum: []string{"AWSTraceHeader"}}},
-		{Name: "MessageSystemAttributeValue", Kind: wire.KindStruct, Go: wire.StructOf[MessageSystemAttributeValue]{}, Fields: []wire.Field{
-			{Name: "StringValue", Off: unsafe.Offsetof(MessageSystemAttributeValue{}.StringValue), Type: refString, Flags: wire.Pointer},
-			{Name: "BinaryValue", Off: unsafe.Offsetof(MessageSystemAttributeValue{}.BinaryValue), Type: refBinary},
-			{Name: "StringListValues", Off: unsafe.Offsetof(MessageSystemAttributeValue{}.StringListValues), Type: refStringList, Flags: wire.Flattened, AltWire: "StringListValue"},
-			{Name: "BinaryListValues", Off: unsafe.Offsetof(MessageSystemAttributeValue{}.BinaryListValues), Type: refBinaryList, Flags: wire.Flattened, AltWire: "BinaryListValue"},
-			{Name: "DataType", Off: unsafe.Offsetof(MessageSystemAttributeValue{}.DataType), Type: refString, Flags: wire.Required},
-		}},
-		{Name: "MissingParameter", Kind: wire.KindStruct, Go: wire.StructOf[MissingParameter]{}, Error: &wire.ErrorInfo{Code: "MissingParameter", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(MissingParameter{}.Message), Type: refString},
-		}},
-		{Name: "NullableInteger", Kind: wire.KindInt32},
-		{Name: "OverLimit", Kind: wire.KindStruct, Go: wire.StructOf[OverLimit]{}, Error: &wire.ErrorInfo{Code: "OverLimit", Status: 403, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(OverLimit{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "PurgeQueueInProgress", Kind: wire.KindStruct, Go: wire.StructOf[PurgeQueueInProgress]{}, Error: &wire.ErrorInfo{Code: "PurgeQueueInProgress", QueryCode: "AWS.SimpleQueueService.PurgeQueueInProgress", Status: 403, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(PurgeQueueInProgress{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "QueueDeletedRecently", Kind: wire.KindStruct, Go: wire.StructOf[QueueDeletedRecently]{}, Error: &wire.ErrorInfo{Code: "QueueDeletedRecently", QueryCode: "AWS.SimpleQueueService.QueueDeletedRecently", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(QueueDeletedRecently{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "QueueDoesNotExist", Kind: wire.KindStruct, Go: wire.StructOf[QueueDoesNotExist]{}, Error: &wire.ErrorInfo{Code: "QueueDoesNotExist", QueryCode: "AWS.SimpleQueueService.NonExistentQueue", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(QueueDoesNotExist{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "QueueNameExists", Kind: wire.KindStruct, Go: wire.StructOf[QueueNameExists]{}, Error: &wire.ErrorInfo{Code: "QueueNameExists", QueryCode: "QueueAlreadyExists", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(QueueNameExists{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "ReceiptHandleIsInvalid", Kind: wire.KindStruct, Go: wire.StructOf[ReceiptHandleIsInvalid]{}, Error: &wire.ErrorInfo{Code: "ReceiptHandleIsInvalid", Status: 404, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ReceiptHandleIsInvalid{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "RequestThrottled", Kind: wire.KindStruct, Go: wire.StructOf[RequestThrottled]{}, Error: &wire.ErrorInfo{Code: "RequestThrottled", Status: 403, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(RequestThrottled{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "ResourceNotFoundException", Kind: wire.KindStruct, Go: wire.StructOf[ResourceNotFoundException]{}, Error: &wire.ErrorInfo{Code: "ResourceNotFoundException", Status: 404, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(ResourceNotFoundException{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "SendMessageRequest", Kind: wire.KindStruct, Go: wire.StructOf[SendMessageRequest]{}, Fields: []wire.Field{
-			{Name: "QueueUrl", Off: unsafe.Offsetof(SendMessageRequest{}.QueueUrl), Type: refString, Flags: wire.Required},
-			{Name: "MessageBody", Off: unsafe.Offsetof(SendMessageRequest{}.MessageBody), Type: refString, Flags: wire.Required},
-			{Name: "DelaySeconds", Off: unsafe.Offsetof(SendMessageRequest{}.DelaySeconds), Type: refNullableInteger, Flags: wire.Pointer},
-			{Name: "MessageAttributes", Off: unsafe.Offsetof(SendMessageRequest{}.MessageAttributes), Type: refMessageBodyAttributeMap, AltWire: "MessageAttribute"},
-			{Name: "MessageSystemAttributes", Off: unsafe.Offsetof(SendMessageRequest{}.MessageSystemAttributes), Type: refMessageBodySystemAttributeMap, AltWire: "MessageSystemAttribute"},
-			{Name: "MessageDeduplicationId", Off: unsafe.Offsetof(SendMessageRequest{}.MessageDeduplicationId), Type: refString, Flags: wire.Pointer},
-			{Name: "MessageGroupId", Off: unsafe.Offsetof(SendMessageRequest{}.MessageGroupId), Type: refString, Flags: wire.Pointer},
-		}},
-		{Name: "SendMessageResult", Kind: wire.KindStruct, Go: wire.StructOf[SendMessageResult]{}, Fields: []wire.Field{
-			{Name: "MD5OfMessageBody", Off: unsafe.Offsetof(SendMessageResult{}.MD5OfMessageBody), Type: refString, Flags: wire.Pointer},
-			{Name: "MD5OfMessageAttributes", Off: unsafe.Offsetof(SendMessageResult{}.MD5OfMessageAttributes), Type: refString, Flags: wire.Pointer},
-			{Name: "MD5OfMessageSystemAttributes", Off: unsafe.Offsetof(SendMessageResult{}.MD5OfMessageSystemAttributes), Type: refString, Flags: wire.Pointer},
-			{Name: "MessageId", Off: unsafe.Offsetof(SendMessageResult{}.MessageId), Type: refString, Flags: wire.Pointer},
-			{Name: "SequenceNumber", Off: unsafe.Offsetof(SendMessageResult{}.SequenceNumber), Type: refString, Flags: wire.Pointer},
-		}},
-		{Name: "String", Kind: wire.KindString},
-		{Name: "StringList", Kind: wire.KindList, Go: wire.SliceOf[string]{}, Elem: refString, ElemName: "StringListValue"},
-		{Name: "TooManyEntriesInBatchRequest", Kind: wire.KindStruct, Go: wire.StructOf[TooManyEntriesInBatchRequest]{}, Error: &wire.ErrorInfo{Code: "TooManyEntriesInBatchRequest", QueryCode: "AWS.SimpleQueueService.TooManyEntriesInBatchRequest", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(TooManyEntriesInBatchRequest{}.Message), Type: refExceptionMessage},
-		}},
-		{Name: "UnsupportedOperation", Kind: wire.KindStruct, Go: wire.StructOf[UnsupportedOperation]{}, Error: &wire.ErrorInfo{Code: "UnsupportedOperation", QueryCode: "AWS.SimpleQueueService.UnsupportedOperation", Status: 400, Sender: true, Message: "message"}, Fields: []wire.Field{
-			{Name: "message", Off: unsafe.Offsetof(UnsupportedOperation{}.Message), Type: refExceptionMessage},
-		}},
+	Table: `
+sBatchEntryIdsNotDistinct EBatchEntryIdsNotDistinct C400 X QAWS.SimpleQueueService.BatchEntryIdsNotDistinct Mmessage
+ message 6
+sBatchRequestTooLong EBatchRequestTooLong C400 X QAWS.SimpleQueueService.BatchRequestTooLong Mmessage
+ message 6
+xBinary
+lBinaryList e3 nBinaryListValue
+sEmptyBatchRequest EEmptyBatchRequest C400 X QAWS.SimpleQueueService.EmptyBatchRequest Mmessage
+ message 6
+tExceptionMessage
+sInvalidAddress EInvalidAddress C404 X Mmessage
+ message 6
+sInvalidBatchEntryId EInvalidBatchEntryId C400 X QAWS.SimpleQueueService.InvalidBatchEntryId Mmessage
+ message 6
+sInvalidMessageContents EInvalidMessageContents C400 X Mmessage
+ message 6
+sInvalidParameterValue EInvalidParameterValue C400 X Mmessage
+ message 37
+sInvalidSecurity EInvalidSecurity C403 X Mmessage
+ message 6
+sKmsAccessDenied EKmsAccessDenied C400 X QKMS.AccessDeniedException Mmessage
+ message 6
+sKmsDisabled EKmsDisabled C400 X QKMS.DisabledException Mmessage
+ message 6
+sKmsInvalidKeyUsage EKmsInvalidKeyUsage C400 X QKMS.InvalidKeyUsageException Mmessage
+ message 6
+sKmsInvalidState EKmsInvalidState C400 X QKMS.InvalidStateException Mmessage
+ message 6
+sKmsNotFound EKmsNotFound C400 X QKMS.NotFoundException Mmessage
+ message 6
+sKmsOptInRequired EKmsOptInRequired C403 X QKMS.OptInRequired Mmessage
+ message 6
+sKmsThrottled EKmsThrottled C400 X QKMS.ThrottlingException Mmessage
+ message 6
+sMessageAttributeValue
+ StringValue 37 !P
+ BinaryValue 3
+ StringListValues 38 !F aStringListValue
+ BinaryListValues 4 !F aBinaryListValue
+ DataType 37 !R
+mMessageBodyAttributeMap e19 nValue k37 qName F
+mMessageBodySystemAttributeMap e24 nValue k23 qName F
+sMessageNotInflight EMessageNotInflight C400 X QAWS.SimpleQueueService.MessageNotInflight Mmessage
+ message 37
+tMessageSystemAttributeNameForSends =AWSTraceHeader
+sMessageSystemAttributeValue
+ StringValue 37 !P
+ BinaryValue 3
+ StringListValues 38 !F aStringListValue
+ BinaryListValues 4 !F aBinaryListValue
+ DataType 37 !R
+sMissingParameter EMissingParameter C400 X Mmessage
+ message 37
+iNullableInteger
+sOverLimit EOverLimit C403 X Mmessage
+ message 6
+sPurgeQueueInProgress EPurgeQueueInProgress C403 X QAWS.SimpleQueueService.PurgeQueueInProgress Mmessage
+ message 6
+sQueueDeletedRecently EQueueDeletedRecently C400 X QAWS.SimpleQueueService.QueueDeletedRecently Mmessage
+ message 6
+sQueueDoesNotExist EQueueDoesNotExist C400 X QAWS.SimpleQueueService.NonExistentQueue Mmessage
+ message 6
+sQueueNameExists EQueueNameExists C400 X QQueueAlreadyExists Mmessage
+ message 6
+sReceiptHandleIsInvalid EReceiptHandleIsInvalid C404 X Mmessage
+ message 6
+sRequestThrottled ERequestThrottled C403 X Mmessage
+ message 6
+sResourceNotFoundException EResourceNotFoundException C404 X Mmessage
+ message 6
+sSendMessageRequest
+ QueueUrl 37 !R
+ MessageBody 37 !R
+ DelaySeconds 26 !P
+ MessageAttributes 20 aMessageAttribute
+ MessageSystemAttributes 21 aMessageSystemAttribute
+ MessageDeduplicationId 37 !P
+ MessageGroupId 37 !P
+sSendMessageResult
+ MD5OfMessageBody 37 !P
+ MD5OfMessageAttributes 37 !P
+ MD5OfMessageSystemAttributes 37 !P
+ MessageId 37 !P
+ SequenceNumber 37 !P
+tString
+lStringList e37 nStringListValue
+sTooManyEntriesInBatchRequest ETooManyEntriesInBatchRequest C400 X QAWS.SimpleQueueService.TooManyEntriesInBatchRequest Mmessage
+ message 6
+sUnsupportedOperation EUnsupportedOperation C400 X QAWS.SimpleQueueService.UnsupportedOperation Mmessage
+ message 6
+`,
+	Go: []any{
+		(*BatchEntryIdsNotDistinct)(nil),
+		(*BatchRequestTooLong)(nil),
+		wire.SliceOf[[]byte]{},
+		(*EmptyBatchRequest)(nil),
+		(*InvalidAddress)(nil),
+		(*InvalidBatchEntryId)(nil),
+		(*InvalidMessageContents)(nil),
+		(*InvalidParameterValue)(nil),
+		(*InvalidSecurity)(nil),
+		(*KmsAccessDenied)(nil),
+		(*KmsDisabled)(nil),
+		(*KmsInvalidKeyUsage)(nil),
+		(*KmsInvalidState)(nil),
+		(*KmsNotFound)(nil),
+		(*KmsOptInRequired)(nil),
+		(*KmsThrottled)(nil),
+		(*MessageAttributeValue)(nil),
+		wire.MapOf[MessageAttributeValue]{},
+		wire.MapOf[MessageSystemAttributeValue]{},
+		(*MessageNotInflight)(nil),
+		(*MessageSystemAttributeValue)(nil),
+		(*MissingParameter)(nil),
+		(*OverLimit)(nil),
+		(*PurgeQueueInProgress)(nil),
+		(*QueueDeletedRecently)(nil),
+		(*QueueDoesNotExist)(nil),
+		(*QueueNameExists)(nil),
+		(*ReceiptHandleIsInvalid)(nil),
+		(*RequestThrottled)(nil),
+		(*ResourceNotFoundException)(nil),
+		(*SendMessageRequest)(nil),
+		(*SendMessageResult)(nil),
+		wire.SliceOf[string]{},
+		(*TooManyEntriesInBatchRequest)(nil),
+		(*UnsupportedOperation)(nil),
 	},
 	Operations: []wire.Operation{
 		{Name: "SendMessage", Method: "POST", URI: "/", Input: refSendMessageRequest, Output: refSendMessageResult, Errors: []wire.Ref{refInvalidMessageContents, refUnsupportedOperation, refRequestThrottled, refQueueDoesNotExist, refInvalidSecurity, refKmsDisabled, refKmsInvalidState, refKmsNotFound, refKmsOptInRequired, refKmsThrottled, refKmsAccessDenied, refKmsInvalidKeyUsage, refInvalidAddress}},

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+type tableItem struct {
+	Name  string
+	Count *int32
+}
+
+type tableEvent struct{ Item *tableItem }
+
+const tableText = `
+sItem w"an item" N"p urn:x" EItemGone C404 X QOld.ItemGone Gcom.x# MName
+ Name 3 wname !RS @h
+ Count 4 !P T2 qCount aNumber N"" @e
+lItems e1 nitem Lurn:y F S <1 >9
+tName <1 p"a\"\x60 b" =x ="" ="y z"
+iCount T1
+mNames e2 nValue k3 qKey Yurn:z
+vEvents
+ Item 1 @p
+ Gone 1 ~
+xBytes
+`
+
+func tableSchema(text string, gos ...any) *Schema { return &Schema{ID: "test", Table: text, Go: gos} }
+
+var tableGo = []any{(*tableItem)(nil), (*[]tableItem)(nil), MapOf[[]tableItem]{}, EventsOf[tableEvent]{}}
+
+func TestTableIsWhatItsTextSays(t *testing.T) {
+	t.Parallel()
+	got := tableSchema(tableText, tableGo...).Prepare().Types
+	want := []Type{
+		{},
+		{
+			Name: "Item", Kind: KindStruct, Go: structOfType(reflect.TypeFor[tableItem]()), Wire: "an item",
+			Namespace: &XMLNamespace{URI: "urn:x", Prefix: "p"},
+			Error:     &ErrorInfo{Code: "ItemGone", Status: 404, Sender: true, QueryCode: "Old.ItemGone", Prefix: "com.x#", Message: "Name"},
+			Fields: []Field{
+				{Name: "Name", Wire: "name", Type: 3, Flags: Required | Sensitive, Loc: InHeader},
+				{
+					Name: "Count", Off: unsafe.Offsetof(tableItem{}.Count), Type: 4, Flags: Pointer, Time: TimeISO8601, QueryName: "Count",
+					AltWire: "Number", Namespace: &XMLNamespace{}, Loc: InEvent,
+				},
+			},
+		},
+		{
+			Name: "Items", Kind: KindList, Go: sliceOfType(reflect.TypeFor[[]tableItem]()), Elem: 1, ElemName: "item",
+			ElemNamespace: &XMLNamespace{URI: "urn:y"}, Flattened: true, Sparse: true, Rules: &Constraints{Min: "1", Max: "9"},
+		},
+		{Name: "Name", Kind: KindString, Rules: &Constraints{Min: "1", Pattern: "a\"` b", Enum: []string{"x", "", "y z"}}},
+		{Name: "Count", Kind: KindInt32, Time: TimeEpoch},
+		{
+			Name: "Names", Kind: KindMap, Go: MapOf[[]tableItem]{}, Elem: 2, ElemName: "Value", Key: 3, KeyName: "Key",
+			KeyNamespace: &XMLNamespace{URI: "urn:z"},
+		},
+		{Name: "Events", Kind: KindEvents, Go: EventsOf[tableEvent]{}, Fields: []Field{
+			{Name: "Item", Type: 1, Loc: InPayload}, {Name: "Gone", Type: 1},
+		}},
+		{Name: "Bytes", Kind: KindBlob},
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d types, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if len(got[i].Fields) == 0 {
+			got[i].Fields = nil
+		}
+		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Errorf("type %d:\n got %+v\nwant %+v", i, got[i], want[i])
+		}
+	}
+}
+
+// TestTableRefusesWhatDoesNotFit: a table that does not fit its Go types would be memory corruption.
+func TestTableRefusesWhatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, from, to, want string }{
+		{"kind", "xBytes", "?Bytes", `no kind "?Bytes"`},
+		{"reference", "lItems e1", "lItems e8", `no type "8"`},
+		{"reference that is no number", " Name 3", " Name x", `no type "x"`},
+		{"trait of a shape", "iCount T1", "iCount T1 $", "no trait '$'"},
+		{"trait of a member", " Item 1 @p", " Item 1 $", "no trait '$' of Item"},
+		{"location", " Item 1 @p", " Item 1 @x", `no location "x"`},
+		{"quotes", `urn:x"`, `urn:x`, "invalid syntax"},
+		{"number", "C404", "Cabc", "abc"},
+		{"another member", " Count 4", " Number 4", "member Number is field Count"},
+		{"member too many", " Item 1 @p", " Item 1 @p\n Item 1", "has no field for Item"},
+		{"member too few", "\n Item 1 @p", "", "0 members, wire.tableEvent has 1 fields"},
+		{"Go type too few", "xBytes", "sBytes", "no Go type is left"},
+		{"Go type too many", "mNames", "tNames", "Events: it cannot be a wire.MapOf"},
+		{"Go types left over", "vEvents\n Item 1 @p\n Gone 1 ~\n", "tEvents\n", "1 Go types are left over"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if strings.Count(tableText, c.from) != 1 {
+				t.Fatalf("%q does not stand once in the table", c.from)
+			}
+			defer func() {
+				if p := fmt.Sprint(recover()); !strings.Contains(p, c.want) || !strings.Contains(p, "wire: table of test") {
+					t.Errorf("panic %s, want one with %q", p, c.want)
+				}
+			}()
+			tableSchema(strings.Replace(tableText, c.from, c.to, 1), tableGo...).Prepare()
+		})
+	}
+}
+
+// TestRunTimeTypesDoWhatCompiledOnesDo runs the access by run-time types beside the generic ones.
+func TestRunTimeTypesDoWhatCompiledOnesDo(t *testing.T) {
+	t.Parallel()
+	for _, st := range []structType{StructOf[tableItem]{}, structOfType(reflect.TypeFor[tableItem]())} {
+		p := st.alloc()
+		v, ok := st.box(p).(*tableItem)
+		if !ok || *v != (tableItem{}) || st.size() != unsafe.Sizeof(tableItem{}) {
+			t.Fatalf("%T: new value %+v, size %d", st, st.box(p), st.size())
+		}
+		v.Name = "a"
+		c, _ := st.box(st.clone(p)).(*tableItem)
+		if c == v || c.Name != "a" {
+			t.Errorf("%T: clone %p of %p is %+v", st, c, v, c)
+		}
+		if q, ok := st.unbox(v); !ok || q != p {
+			t.Errorf("%T: unbox gives %p, %t", st, q, ok)
+		}
+		for _, other := range []any{nil, (*tableItem)(nil), tableItem{}, &tableEvent{}, "x"} {
+			if _, ok := st.unbox(other); ok {
+				t.Errorf("%T took a %T", st, other)
+			}
+		}
+	}
+	for _, sl := range []sliceType{SliceOf[tableItem]{}, sliceOfType(reflect.TypeFor[[]tableItem]())} {
+		list := (*[]tableItem)(sl.alloc())
+		p := unsafe.Pointer(list)
+		if !sl.absent(p) || sl.length(p) != 0 || sl.size() != unsafe.Sizeof(tableItem{}) {
+			t.Errorf("%T: new list %v", sl, *list)
+		}
+		if sl.empty(p); *list == nil || len(*list) != 0 || sl.absent(p) {
+			t.Errorf("%T: empty list %v", sl, *list)
+		}
+		for i := range 40 {
+			e := (*tableItem)(sl.extend(p))
+			if *e != (tableItem{}) {
+				t.Fatalf("%T: element %d is not zero: %+v", sl, i, *e)
+			}
+			e.Name = fmt.Sprint(i)
+		}
+		for i := range 40 {
+			if at := (*tableItem)(sl.at(p, i)); at != &(*list)[i] || at.Name != fmt.Sprint(i) {
+				t.Errorf("%T: element %d is %+v", sl, i, at)
+			}
+		}
+		if sl.length(p) != 40 || len(*list) != 40 || len(append(*list, tableItem{})) != 41 {
+			t.Errorf("%T: length %d", sl, sl.length(p))
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%T: an index out of range was taken", sl)
+				}
+			}()
+			sl.at(p, 40)
+		}()
+	}
+}

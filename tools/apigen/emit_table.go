@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gustcloud/gust/tools/internal/c2j"
+)
+
+// table is the service's types as text, and the Go types that it takes one after another. The form of the text stands in
+// internal/wire/table.go, the meaning of its parts in internal/wire/schema.go.
+func (s *service) table() (text string, goTypes []string, err error) {
+	s.refs = make(map[string]int, len(s.shapes))
+	for i, n := range s.shapes {
+		s.refs[n] = i + 1
+	}
+	var b strings.Builder
+	for _, n := range s.shapes {
+		l, goType, err := s.shapeLine(n)
+		if err != nil {
+			return "", nil, fmt.Errorf("shape %s: %w", n, err)
+		}
+		if goType != "" {
+			goTypes = append(goTypes, goType)
+		}
+		b.WriteString(string(l) + "\n")
+		for _, m := range s.model.Shapes[n].Members {
+			if s.overlay.Types[n] != "" {
+				break // its Go type is no structure of the contract
+			}
+			l, err := s.memberLine(n, m)
+			if err != nil {
+				return "", nil, fmt.Errorf("shape %s: member %s: %w", n, m.Name, err)
+			}
+			b.WriteString(string(l) + "\n")
+		}
+	}
+	return b.String(), goTypes, nil
+}
+
+// line is one line of the table.
+type line string
+
+// plain are values that need no quotes.
+var plain = regexp.MustCompile("^[^\\s\"`]+$")
+
+// set adds a trait with a value.
+func (l *line) set(trait, value string) {
+	if !plain.MatchString(value) {
+		value = strings.ReplaceAll(strconv.Quote(value), "`", `\x60`)
+	}
+	*l += line(" " + trait + value)
+}
+
+// text adds a trait unless its value is empty.
+func (l *line) text(trait, value string) {
+	if value != "" {
+		l.set(trait, value)
+	}
+}
+
+// truth adds a trait without a value.
+func (l *line) truth(trait string, on bool) {
+	if on {
+		*l += line(" " + trait)
+	}
+}
+
+func (l *line) namespace(trait string, n *c2j.XMLNamespec) {
+	if n != nil {
+		l.set(trait, strings.TrimSpace(n.Prefix+" "+n.URI))
+	}
+}
+
+var timeFormats = map[string]string{"": "", "unixTimestamp": "1", "iso8601": "2", "rfc822": "3"}
+
+func (l *line) time(format string) error {
+	n, ok := timeFormats[format]
+	if !ok {
+		return fmt.Errorf("unknown timestamp format %q", format)
+	}
+	l.text("T", n)
+	return nil
+}
+
+func (s *service) shapeLine(name string) (l line, goType string, err error) {
+	x := s.model.Shapes[name]
+	kind, goType, err := s.kind(name)
+	if err != nil {
+		return "", "", err
+	}
+	l = line(kind + name)
+	if r := x.Member; r != nil {
+		l.set("e", strconv.Itoa(s.refs[r.Shape]))
+		l.text("n", r.LocationName)
+		l.namespace("L", r.XMLNamespace)
+	}
+	if r := x.Value; r != nil {
+		l.set("e", strconv.Itoa(s.refs[r.Shape]))
+		l.text("n", r.LocationName)
+		l.namespace("L", r.XMLNamespace)
+		l.set("k", strconv.Itoa(s.refs[x.Key.Shape]))
+		l.text("q", x.Key.LocationName)
+		l.namespace("Y", x.Key.XMLNamespace)
+	}
+	l.truth("F", x.Flattened)
+	l.truth("S", x.Sparse)
+	if err := l.time(x.TimestampFormat); err != nil {
+		return "", "", err
+	}
+	l.text("w", x.LocationName)
+	l.namespace("N", x.XMLNamespace)
+	s.rules(&l, name)
+	if x.Exception {
+		s.fault(&l, name)
+	}
+	return l, goType, nil
+}
+
+// kind returns the letter of a shape's kind, and its Go type where wire needs it. Structures and lists of them are named
+// by a nil pointer: a generic type for each would be large.
+func (s *service) kind(name string) (kind, goType string, err error) {
+	x := s.model.Shapes[name]
+	if x.Document {
+		return "o", "", nil
+	}
+	switch x.Type {
+	case "structure":
+		g := s.goNames[name]
+		switch {
+		case s.overlay.Types[name] != "":
+			return "a", "wire.StructOf[" + s.overlay.Types[name] + "]{}", nil
+		case x.EventStream:
+			return "v", "wire.EventsOf[" + g + "]{}", nil
+		case x.Union:
+			return "u", "(*" + g + ")(nil)", nil
+		}
+		return "s", "(*" + g + ")(nil)", nil
+	case "list":
+		e, err := s.goType(x.Member.Shape)
+		if s.holdsStructures(x.Member.Shape) {
+			return "l", "(*[]" + e + ")(nil)", err
+		}
+		return "l", "wire.SliceOf[" + e + "]{}", err
+	case "map":
+		e, err := s.goType(x.Value.Shape)
+		return "m", "wire.MapOf[" + e + "]{}", err
+	case "blob":
+		if x.Streaming {
+			return "y", "", nil
+		}
+	}
+	return scalars[x.Type].kind, "", nil
+}
+
+// holdsStructures tells whether the Go type of a shape names a structure of this contract.
+func (s *service) holdsStructures(name string) bool {
+	x := s.model.Shapes[name]
+	switch x.Type {
+	case "structure":
+		return !x.Document && s.overlay.Types[name] == ""
+	case "list":
+		return s.holdsStructures(x.Member.Shape)
+	case "map":
+		return s.holdsStructures(x.Value.Shape)
+	}
+	return false
+}
+
+// fault adds what makes a shape an error.
+func (s *service) fault(l *line, name string) {
+	x := s.model.Shapes[name]
+	l.set("E", s.errorCode(name))
+	l.set("C", strconv.Itoa(errorStatus(x)))
+	l.truth("X", !x.Fault && errorStatus(x) < 500)
+	if q := s.queryCode(name); q != s.errorCode(name) {
+		l.set("Q", q)
+	}
+	l.text("G", s.overlay.Errors[name].Prefix)
+	l.text("M", messageOf(x))
+}
+
+// locations maps "location" of a member.
+var locations = map[string]string{"uri": "u", "querystring": "q", "header": "h", "headers": "H", "statusCode": "s"}
+
+func (s *service) memberLine(owner string, m c2j.Member) (line, error) {
+	o, x := s.model.Shapes[owner], s.model.Shapes[m.Shape]
+	l := line(" " + m.Name + " " + strconv.Itoa(s.refs[m.Shape]))
+	if m.LocationName != m.Name || o.Payload == m.Name { // a payload without one has the name of its shape, in XML
+		l.text("w", m.LocationName)
+	}
+	if s.yielded(owner, m) {
+		l.truth("~", true)
+		return l, nil
+	}
+	_, pointer, err := s.field(owner, m)
+	if err != nil {
+		return "", err
+	}
+	flags := ""
+	for _, f := range []struct {
+		on     bool
+		letter string
+	}{
+		{slices.Contains(o.Required, m.Name), "R"},
+		{pointer, "P"},
+		{m.Flattened, "F"},
+		{m.XMLAttribute, "A"},
+		{m.Idempotency, "I"},
+		{x.Sensitive, "S"},
+		{m.HostLabel, "H"},
+		{m.JSONValue, "J"},
+		{m.EventPayload, "V"},
+		{m.EventHeader, "U"},
+		{m.EventHeader && x.Type == "byte", "1"},
+		{m.EventHeader && x.Type == "short", "2"},
+	} {
+		if f.on {
+			flags += f.letter
+		}
+	}
+	l.text("!", flags)
+	switch {
+	case o.Payload == m.Name:
+		l.set("@", "p")
+	case m.EventHeader || m.EventPayload:
+		l.set("@", "e")
+	case m.Location == "":
+	case locations[m.Location] == "":
+		return "", fmt.Errorf("unknown location %q", m.Location)
+	default:
+		l.set("@", locations[m.Location])
+	}
+	if err := l.time(m.TimestampFormat); err != nil {
+		return "", err
+	}
+	l.text("q", m.QueryName)
+	l.namespace("N", m.XMLNamespace)
+	l.text("a", s.overlay.Members[owner+"."+m.Name].AltWire)
+	return l, nil
+}
