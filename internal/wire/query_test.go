@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http/httptest"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,20 +65,44 @@ func TestQueryDecodesForms(t *testing.T) {
 }
 
 func TestQueryRefusesWhatItCannotParse(t *testing.T) {
-	for _, form := range []string{
-		"Name=%zz", "%zz=1", "Count=x", "Flag=yes", "When=yesterday", "Data=x", "Name.x=1", "Doc=1",
-		strings.Repeat("a.", 1100) + "=1", "Names.member.1.x=1",
+	for name, form := range map[string]string{
+		"escape": "Name=%zz", "escape in a name": "%zz=1", "number": "Count=x", "number too large": "Count=2147483648",
+		"truth": "Flag=yes", "time": "When=yesterday", "blob": "Data=x", "structure for text": "Name.x=1", "document": "Doc=1",
+		"too deep": strings.Repeat("a.", 1100) + "=1", "structure in a list": "Names.member.1.x=1",
+		"two of a union": "Choice.Text=a&Choice.Number=1", "none of a union": "Choice.Later=1",
+		"too many parameters": manyParameters(maxFormNodes),
 	} {
 		_, err := testSchema.Protocol(ProtocolQuery).Decode(testOperation("Everything"), Request{Body: []byte(form)})
 		var f *FrameworkError
-		if !errors.As(err, &f) {
-			t.Errorf("%.20s: got %v", form, err)
+		if !errors.As(err, &f) || f.QueryCode != "MalformedInput" || f.Status != 400 {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 	_, err := testSchema.Protocol(ProtocolQuery).Decode(testOperation("Everything"), Request{Body: []byte("Nests.member.1.Value=x&Name=a&Flag=true")})
 	const want = "2 validation errors detected: Value null at 'count' failed to satisfy constraint: Member must not be null; " +
 		"Value null at 'nests.1.member.key' failed to satisfy constraint: Member must not be null"
 	if err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
+func manyParameters(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("&x" + strconv.Itoa(i))
+	}
+	return b.String()
+}
+
+func TestFormBoundsMemory(t *testing.T) {
+	tree, err := parseForm("Nests.member.1.Key=k&Nests.member.2.Key=l", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := formDecoder{formTree: tree, allowance: allowance{int(SliceOf[nested]{}.size())}}
+	typ := testSchema.prepared().types[tEverything]
+	var f *FrameworkError
+	if _, err := d.structure(typ, typ.st.alloc(), 0); !errors.As(err, &f) || f.Status != 413 {
 		t.Errorf("got %v", err)
 	}
 }
@@ -150,6 +175,9 @@ func TestQueryErrors(t *testing.T) {
 				`</Error><RequestId>req-1</RequestId></ErrorResponse>`
 			if w.Code != tt.status || w.Body.String() != want {
 				t.Errorf("got  %d %s\nwant %d %s", w.Code, w.Body, tt.status, want)
+			}
+			if w.Header().Get("Content-Type") != "text/xml" || requestID(w, "x-amzn-RequestId") != "req-1" {
+				t.Errorf("headers %v", w.Header())
 			}
 		})
 	}
