@@ -54,7 +54,7 @@ func (s Set) Run(ctx context.Context, d Deps) error {
 		wait, err := r.round(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // the end of ctx is the ordinary one
+				return nil // the ordinary end
 			}
 			d.Log.ErrorContext(ctx, "timers cannot be read", "error", err)
 			wait = pollEvery

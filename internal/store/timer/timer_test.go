@@ -115,6 +115,7 @@ func TestTimersFireOnceWhenTheyAreDue(t *testing.T) {
 	for _, nodes := range []int{1, 3} {
 		t.Run(fmt.Sprintf("%d nodes", nodes), func(t *testing.T) {
 			with(t, nodes, func(t *testing.T, f *fixture) {
+				t.Helper()
 				start := f.store.Now()
 				const count = 600
 				for i := range count {
@@ -140,6 +141,7 @@ func TestTimersFireOnceWhenTheyAreDue(t *testing.T) {
 
 func TestCancelledAndReplacedTimers(t *testing.T) {
 	with(t, 1, func(t *testing.T, f *fixture) {
+		t.Helper()
 		at := f.store.Now().Add(time.Minute)
 		f.put(t, at, "cancelled", "")
 		f.put(t, at, "replaced", "old")
@@ -159,6 +161,7 @@ func TestCancelledAndReplacedTimers(t *testing.T) {
 
 func TestWhatWasDueWhileNobodyRanFiresAtTheStart(t *testing.T) {
 	with(t, 0, func(t *testing.T, f *fixture) {
+		t.Helper()
 		f.put(t, f.store.Now().Add(time.Minute), "late", "")
 		time.Sleep(48 * time.Hour)
 		if got := f.fired(t); len(got) != 0 {
@@ -174,6 +177,7 @@ func TestWhatWasDueWhileNobodyRanFiresAtTheStart(t *testing.T) {
 
 func TestATimerThatFailsHoldsUpNoOther(t *testing.T) {
 	with(t, 1, func(t *testing.T, f *fixture) {
+		t.Helper()
 		f.mu.Lock()
 		f.fail["bad"] = true
 		f.mu.Unlock()
