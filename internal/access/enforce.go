@@ -72,8 +72,8 @@ func (e *Enforce) key(r *http.Request, sig *sigv4.Signature, now time.Time) (k K
 }
 
 // missingToken is the error of an unsigned request, also of one with S3's old signatures (version 2).
-// Source of the text: abuzuhri/Amazon-SP-API-CSharp issue 99, 2022-02-05 (STS); S3's: "Error responses", S3 API reference,
-// read 2026-11.
+// Sources of the texts: abuzuhri/Amazon-SP-API-CSharp issue 99, 2022-02-05 (STS); "Error Responses", S3 API reference, read
+// 2026-11 (AccessDenied); nukulb/s3-angular-file-upload issue 23, 2017-05-17 (InvalidRequest).
 func missingToken(r *http.Request) *Error {
 	err := &Error{
 		Code: "MissingAuthenticationTokenException", Message: "Request is missing Authentication Token",
@@ -89,7 +89,7 @@ func missingToken(r *http.Request) *Error {
 }
 
 // unknownKey is the error of an access key that there is not, or not any more, or that is inactive.
-// Source of S3's text: "Error responses", S3 API reference, read 2026-11.
+// Source of S3's form: raster-foundry/raster-foundry issue 289, 2015-10-30.
 func unknownKey(id string) *Error {
 	err := invalidToken()
 	err.S3 = &sigv4.S3Error{

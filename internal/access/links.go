@@ -11,7 +11,7 @@ import (
 )
 
 // linkLife is how long a link is good for, as that of AWS.
-// Source: "FunctionCodeLocation", AWS Lambda API reference ("valid for 10 minutes" stands at GetFunction), read 2026-11.
+// Source: "GetFunction", AWS Lambda API reference, read 2026-11.
 const linkLife = 10 * time.Minute
 
 // Link is a right to fetch one deployment package without credentials, for ten minutes. It names its content, so it shows

@@ -75,7 +75,8 @@ func (s *Sessions) Issue(role Role, session string, expires time.Time) (Credenti
 var errForeign = errors.New("not a session token of Gust")
 
 // Sources of the texts: aws/aws-sdk-java-v2 issue 1649, 2020-02-14 (expired), badslug/Paw-AWSSignature4DynamicValue
-// issue 5, 2016-10-07 (invalid); S3's: "Error responses", S3 API reference, read 2026-11.
+// issue 5, 2016-10-07 (invalid); "Billing for Amazon S3 error responses", S3 User Guide, read 2026-11 (S3's ExpiredToken);
+// S3's InvalidToken is unverified.
 func expiredToken() *Error {
 	return &Error{
 		Code: "ExpiredTokenException", Message: "The security token included in the request is expired",

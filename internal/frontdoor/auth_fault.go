@@ -13,8 +13,8 @@ import (
 
 // authCodes are the codes of query and XML protocols for the refusals that JSON protocols know under another name.
 // Source: answers quoted in public issues: prowler-cloud/prowler 789, 2021-05-01 (ExpiredToken), barnybug/cli53 278,
-// 2019-09-26 (InvalidClientTokenId), aws/aws-sdk-go 1042, 2017-01-17 (IncompleteSignature); "Common errors", IAM API
-// reference, read 2026-11 (MissingAuthenticationToken); SignatureDoesNotMatch is unverified.
+// 2019-09-26 (InvalidClientTokenId), aws/aws-sdk-go 1042, 2017-01-17 (IncompleteSignature); SignatureDoesNotMatch and
+// MissingAuthenticationToken are unverified.
 var authCodes = map[string]string{
 	"ExpiredTokenException":               "ExpiredToken",
 	"IncompleteSignatureException":        "IncompleteSignature",

@@ -71,7 +71,7 @@ func newChunkReader(src io.Reader, h http.Header, p payload, length int64, s chu
 	return c, nil
 }
 
-// Texts of this file are S3's from "Error responses", S3 API reference, read 2026-11; when they are used is unverified.
+// The code of S3; its text is unverified.
 func incompleteBody() *Error {
 	const text = "You did not provide the number of bytes specified by the Content-Length HTTP header"
 	return invalid(mismatch).in("IncompleteBody", text, http.StatusBadRequest)

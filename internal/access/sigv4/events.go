@@ -16,8 +16,8 @@ import (
 const StreamingEvents = "STREAMING-AWS4-HMAC-SHA256-EVENTS"
 
 // The frame that signs another: 12 bytes of prelude, two headers, the signed frame as payload, 4 bytes of checksum.
-// Source: "Amazon Event Stream", Smithy documentation, read 2026-11 (frames); "Event stream encoding", Amazon Transcribe
-// Developer Guide, read 2026-11 (signatures).
+// Source: "Amazon Transcribe Streaming Format", Amazon Transcribe Developer Guide, read 2026-11; the test compares with
+// frames that aws-sdk-go-v2 signed.
 const (
 	preludeSize   = 12
 	checksumSize  = 4

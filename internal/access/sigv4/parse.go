@@ -41,7 +41,8 @@ func Parse(r *http.Request) (*Signature, error) {
 func parseHeader(h http.Header, a string) (*Signature, error) {
 	scheme, rest, _ := strings.Cut(a, " ")
 	if scheme != Algorithm {
-		// Unverified wording: Gust verifies AWS4-HMAC-SHA256 only; the other one is SigV4A, AWS4-ECDSA-P256-SHA256.
+		// Gust verifies AWS4-HMAC-SHA256 only; the other one is SigV4A, AWS4-ECDSA-P256-SHA256. Unverified wording, except
+		// S3's: nukulb/s3-angular-file-upload issue 23, 2017-05-17.
 		return nil, incomplete("Unsupported AWS 'algorithm': '"+cut(scheme)+"'.").in("InvalidRequest",
 			"The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.", http.StatusBadRequest)
 	}
@@ -91,7 +92,8 @@ func parseHeader(h http.Header, a string) (*Signature, error) {
 // threeComponents is what S3 says of an incomplete header (unverified).
 const threeComponents = "the authorization header requires three components: Credential, SignedHeaders, and Signature."
 
-// malformedHeader is an incomplete signature in a header. S3's code: "Error responses", S3 API reference, read 2026-11.
+// malformedHeader is an incomplete signature in a header. S3's code: "Billing for Amazon S3 error responses", S3 User
+// Guide, read 2026-11.
 func malformedHeader(message, s3 string) *Error {
 	return incomplete(message).in("AuthorizationHeaderMalformed", "The authorization header is malformed; "+s3, http.StatusBadRequest)
 }

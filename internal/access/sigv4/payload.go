@@ -91,7 +91,7 @@ func decodedLength(h http.Header) (int64, error) {
 	v := h.Get("X-Amz-Decoded-Content-Length")
 	n, err := strconv.ParseInt(v, 10, 64)
 	if err != nil || n < 0 || v[0] == '+' || v[0] == '-' {
-		// Source of code and text: "Error responses", S3 API reference, read 2026-11.
+		// S3's code; its text is unverified.
 		return 0, invalid(mismatch).in("MissingContentLength",
 			"You must provide the Content-Length HTTP header.", http.StatusLengthRequired)
 	}

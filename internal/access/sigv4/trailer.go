@@ -53,7 +53,8 @@ func (c *checksum) write(b []byte) {
 	}
 }
 
-// verify compares the checksum with the trailer's. Code: "Error responses", S3 API reference; the text is unverified.
+// verify compares the checksum with the trailer's. Source of the code: "Error Responses", S3 API reference, read 2026-11;
+// the text is unverified.
 func (c *checksum) verify(trailer http.Header) error {
 	if c == nil || trailer.Get(c.name) == base64.StdEncoding.EncodeToString(c.h.Sum(nil)) {
 		return nil
@@ -82,7 +83,7 @@ func (c *chunkReader) announce(h http.Header) error {
 	return nil
 }
 
-// malformedTrailer: code and text of "Error responses", S3 API reference, are unverified.
+// malformedTrailer is the error of trailers that are not those that were announced (unverified).
 func malformedTrailer() *Error {
 	return invalid(mismatch).in("MalformedTrailerError", "The request contained trailing data that was not well-formed or "+
 		"did not conform to our published schema.", http.StatusBadRequest)
