@@ -4,7 +4,8 @@
 # Makes sure that this machine has what a Make target needs: tools/setup.sh go | demo | test.
 #   go    the Go toolchain named in go.mod (into .cache/go, checked by SHA-256, when `go` is absent or older)
 #   demo  go, python3, nodejs, ext4 tools
-#   test  demo, and a C compiler for the race detector, the AWS CLI, boto3, the AWS SDK for JavaScript (into test/js)
+#   test  demo, and a C compiler for the race detector, the AWS CLI, boto3, the AWS SDK for JavaScript (into test/js),
+#         PostgreSQL (its programs only: tests start servers of their own)
 # As root on Debian or Ubuntu it installs what is missing. As an ordinary user it prints the one command that root has
 # to run and goes on with what is there. Idempotent; does nothing when nothing is missing.
 set -eu
@@ -73,6 +74,14 @@ install_go() {
 	rm -rf "$tmp"
 }
 
+# Debian's package makes and starts a server when it is installed, unless this file says otherwise.
+no_postgres_server() {
+	conf=/etc/postgresql-common/createcluster.conf
+	[ "$(id -u)" = 0 ] && [ -z "$(missing_packages dpkg=dpkg)" ] && [ ! -e "$conf" ] && [ ! -e /usr/lib/postgresql ] || return 0
+	mkdir -p "$(dirname "$conf")"
+	echo "create_main_cluster = false" >"$conf"
+}
+
 # The packages that test/js/package-lock.json names, checked by their digests. Without npm or a registry the tests that
 # need them are listed as not run.
 install_js() {
@@ -93,8 +102,9 @@ demo)
 	;;
 test)
 	install_go
+	no_postgres_server
 	install_packages python3=/usr/bin/python3 nodejs=node e2fsprogs=mkfs.ext4 gcc=gcc libc6-dev=/usr/include/stdio.h \
-		awscli=/usr/bin/aws python3-boto3=py:boto3 curl=curl git=git npm=npm
+		awscli=/usr/bin/aws python3-boto3=py:boto3 curl=curl git=git npm=npm postgresql=/usr/lib/postgresql
 	install_js
 	;;
 *)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package store is the contract of Gust's ordered, transactional key-value store, with its limits. Every service is a
-// layer on it. Engines: engine/pebble; one suite for all engines: enginetest. Read this file, then key.go and
+// layer on it. Engines: engine/pebble, engine/postgres; one suite for all engines: enginetest. Read this file, then key.go and
 // prefixes.go.
 package store
 
@@ -28,6 +28,8 @@ var (
 	ErrTooLong = errors.New("store: transaction ran too long")
 	// ErrUnknownOutcome: the commit may or may not have happened.
 	ErrUnknownOutcome = errors.New("store: outcome of the commit is unknown")
+	// ErrUnavailable: the database cannot be reached; nothing was committed.
+	ErrUnavailable = errors.New("store: the database cannot be reached")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store: closed")
 	// ErrInUse: another server has the data directory open.

@@ -48,3 +48,14 @@ func (h *Hub) Notify(topics []string) {
 		}
 	}
 }
+
+// NotifyAll gives every watcher a hint: hints of others may have been lost.
+func (h *Hub) NotifyAll() {
+	h.mu.Lock()
+	topics := make([]string, 0, len(h.watchers))
+	for t := range h.watchers {
+		topics = append(topics, t)
+	}
+	h.mu.Unlock()
+	h.Notify(topics)
+}
