@@ -74,9 +74,9 @@ type record struct {
 	inProcess          bool
 }
 
-// account writes the metrics and the audit line: failures of the server as errors, of an outside caller as information,
+// account writes the metrics and the audit line of the call req: failures of the server as errors, of an outside caller as information,
 // and what went well at debug level.
-func (g *Gate) account(ctx context.Context, r record) {
+func (g *Gate) account(ctx context.Context, req reqctx.Request, r record) {
 	service, operation := r.service, r.operation
 	if !r.known {
 		service, operation = "", ""
@@ -96,7 +96,6 @@ func (g *Gate) account(ctx context.Context, r record) {
 	if !g.log.Enabled(ctx, level) {
 		return
 	}
-	req := reqctx.From(ctx)
 	attrs := []slog.Attr{
 		slog.String("service", r.service), slog.String("operation", r.operation), slog.Int("status", r.status),
 		slog.Duration("took", r.took), slog.String("account", req.Account), slog.String("region", req.Region),
@@ -108,7 +107,7 @@ func (g *Gate) account(ctx context.Context, r record) {
 	if r.err != nil {
 		attrs = append(attrs, slog.String("error", r.err.Error()))
 	}
-	g.log.LogAttrs(ctx, level, "api call", attrs...)
+	g.log.LogAttrs(reqctx.With(ctx, req), level, "api call", attrs...)
 }
 
 // Caller calls services in this process; it implements wire.Caller. Services are made with it before they all exist, so
@@ -157,7 +156,7 @@ func (c *Caller) Call(ctx context.Context, service, operation string, in any) (a
 		r.status = wire.FaultOf(s.Schema, err).Status
 	}
 	r.took = c.now().Sub(start)
-	c.gate.account(ctx, r)
+	c.gate.account(ctx, reqctx.From(ctx), r)
 	return out, err
 }
 
@@ -177,7 +176,7 @@ func (c *Caller) CallJSON(ctx context.Context, service, operation string, in []b
 		r.status = failed.Status
 	}
 	r.took = c.now().Sub(start)
-	c.gate.account(ctx, r)
+	c.gate.account(ctx, reqctx.From(ctx), r)
 	return out, err
 }
 

@@ -102,7 +102,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil && !answered {
 		err = d.fail(c, answer, err)
 	}
-	d.Gate.account(c.context(), record{
+	d.Gate.account(c.r.Context(), c.request, record{
 		service: c.target.name, operation: c.target.operation, known: c.target.op >= 0,
 		status: answer.status, took: d.Clock.Now().Sub(start), err: err,
 	})

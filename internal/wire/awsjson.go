@@ -44,12 +44,13 @@ func (a awsJSON) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 		setHeader(w, "x-amzn-RequestId", requestID)
 		return a.schema.rpcEvents(w, op, jsonEvents{}, t, p).sendEvents(t, p)
 	}
-	e := jsonEncoder{}
+	buf := jsonBuffers.take()
+	e := jsonEncoder{buf: *buf}
 	if !op.NoOutput {
-		e.buf = make([]byte, 0, 512)
 		e.object(t, p, false)
 	}
 	a.answer(w, op.success(), e.buf, requestID)
+	jsonBuffers.give(buf, e.buf)
 	return nil
 }
 
@@ -91,23 +92,24 @@ func (s *Schema) queryError(w http.ResponseWriter, r *http.Request, f *Fault) {
 }
 
 func (a awsJSON) answer(w http.ResponseWriter, status int, body []byte, requestID string) {
-	version := a.schema.JSONVersion
-	if version == "" {
-		version = "1.0"
+	contentType := "application/x-amz-json-1.0"
+	if a.schema.JSONVersion == "1.1" {
+		contentType = "application/x-amz-json-1.1"
 	}
 	setHeader(w, "x-amzn-RequestId", requestID)
-	send(w, status, "application/x-amz-json-"+version, body)
+	send(w, status, contentType, body)
 }
 
 // send writes status, Content-Type and Content-Length, then the body. A failed write means that the client is gone: there
 // is nobody left to tell.
 func send(w http.ResponseWriter, status int, contentType string, body []byte) {
 	h := w.Header()
+	values := []string{contentType, strconv.Itoa(len(body))}
 	if contentType != "" && (len(body) > 0 || status != http.StatusNoContent) {
-		h["Content-Type"] = []string{contentType}
+		h["Content-Type"] = values[:1:1]
 	}
 	if status != http.StatusNoContent && status != http.StatusNotModified {
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+		h["Content-Length"] = values[1:]
 	}
 	w.WriteHeader(status)
 	if len(body) > 0 && status != http.StatusNoContent && status != http.StatusNotModified {

@@ -20,6 +20,7 @@ type jsonDecoder struct {
 	trail
 	allowance
 	schema *Schema
+	texts  []string // room for optional strings
 	tree   bool // members have their model names, timestamps may be ISO 8601 text: see DecodeJSON
 	strict bool // REST-JSON takes less than AWS JSON: see the uses
 }
@@ -117,9 +118,23 @@ func (d *jsonDecoder) member(f *fieldPlan, p unsafe.Pointer) (present bool, err 
 		return false, d.skip()
 	}
 	d.pushMember(f.Name)
-	err = d.value(f.typ, f.enter(p), f.timeFormat(TimeEpoch), msgFieldType)
+	err = d.value(f.typ, d.enter(f, p), f.timeFormat(TimeEpoch), msgFieldType)
 	d.pop()
 	return true, err
+}
+
+// enter is f.enter with less work for what most members are: optional strings share an allocation.
+func (d *jsonDecoder) enter(f *fieldPlan, p unsafe.Pointer) unsafe.Pointer {
+	if f.Flags&Pointer == 0 || f.typ.Kind != KindString {
+		return f.enter(p)
+	}
+	if len(d.texts) == 0 {
+		d.texts = make([]string, 4)
+	}
+	text := &d.texts[0]
+	d.texts = d.texts[1:]
+	*(**string)(unsafe.Add(p, f.Off)) = text
+	return unsafe.Pointer(text)
 }
 
 // value decodes a value that is not null to v, in value position. wrong is the message for a scalar in the place of a

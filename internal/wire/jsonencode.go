@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -19,6 +20,24 @@ type jsonEncoder struct {
 	buf     []byte
 	inError bool // empty strings of structures are absent
 	tree    bool // see EncodeJSON
+}
+
+// jsonBuffers are buffers of answers that were sent.
+var jsonBuffers = buffers{sync.Pool{New: func() any { return new(make([]byte, 0, 1<<10)) }}}
+
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) take() *[]byte {
+	buf, _ := b.pool.Get().(*[]byte)
+	return buf
+}
+
+// give takes a buffer back after what was appended to it, used, is written. Large ones go to the garbage.
+func (b *buffers) give(buf *[]byte, used []byte) {
+	if cap(used) <= 64<<10 {
+		*buf = used[:0]
+		b.pool.Put(buf)
+	}
 }
 
 // object appends the structure at p. bodyOnly leaves out members that the HTTP binding puts elsewhere.
