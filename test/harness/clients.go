@@ -129,10 +129,10 @@ func (s *Server) JavaScript(tb testing.TB, script string) (stdout, stderr string
 	tb.Helper()
 	node := hosttest.Tool(tb, "node")
 	dir := filepath.Join(Root(tb), "test", "js")
-	cmd := exec.CommandContext(tb.Context(), node, "-e", `if (process.versions.node.split(".")[0] < 20) process.exit(1); require("@aws-sdk/client-sts")`)
+	cmd := exec.CommandContext(tb.Context(), node, "-e", `if (process.versions.node.split(".")[0] < 18) process.exit(1); require("@aws-sdk/client-sts")`)
 	cmd.Dir = dir
 	if err := cmd.Run(); err != nil {
-		hosttest.Skip(tb, "needs Node.js 20 or later and the packages of test/js (npm ci)")
+		hosttest.Skip(tb, "needs Node.js 18 or later and the packages of test/js (npm ci)")
 	}
 	return s.client(tb, dir, node, "-e", script)
 }
