@@ -42,24 +42,25 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestBenchmarkContractsAreFresh does the same for those of bench/wire.
-func TestBenchmarkContractsAreFresh(t *testing.T) {
+// TestOtherContractsAreFresh does the same for those of bench/wire and test/events.
+func TestOtherContractsAreFresh(t *testing.T) {
 	t.Parallel()
-	const dir = "../../bench/wire"
-	ops, err := readOps(filepath.Join(dir, "ops.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := generate("../../internal/awsapi", ops)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range c2j.Keys(got) {
-		have, err := os.ReadFile(filepath.Join(dir, "contract", name))
+	for _, dir := range []string{"../../bench/wire", "../../test/events"} {
+		ops, err := readOps(filepath.Join(dir, "ops.txt"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		diff(t, name+" (run make gen)", have, got[name])
+		got, err := generate("../../internal/awsapi", ops)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range c2j.Keys(got) {
+			have, err := os.ReadFile(filepath.Join(dir, "contract", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			diff(t, dir+"/"+name+" (run make gen)", have, got[name])
+		}
 	}
 }
 
