@@ -140,6 +140,10 @@ func (carrierMap) keys(p unsafe.Pointer) []string {
 	return slices.Sorted(maps.Keys(*(*map[string]unsafe.Pointer)(p)))
 }
 
+func (m carrierMap) breaks(p unsafe.Pointer, key *typePlan) bool {
+	return slices.ContainsFunc(m.keys(p), key.breaksText)
+}
+
 func (m carrierMap) scratch() unsafe.Pointer { return copied(m.c.place(m.self, m.elem), nil) }
 
 func (m carrierMap) load(p unsafe.Pointer, key string, v unsafe.Pointer) {

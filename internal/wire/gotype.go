@@ -51,6 +51,7 @@ type mapType interface {
 	absent(p unsafe.Pointer) bool
 	empty(p unsafe.Pointer)
 	keys(p unsafe.Pointer) []string                       // sorted
+	breaks(p unsafe.Pointer, key *typePlan) bool          // some key breaks a rule
 	scratch() unsafe.Pointer                              // room for one value
 	load(p unsafe.Pointer, key string, v unsafe.Pointer)  // copies the value at key to v
 	store(p unsafe.Pointer, key string, v unsafe.Pointer) // copies v into the map and clears v
@@ -131,6 +132,15 @@ func (MapOf[V]) keys(p unsafe.Pointer) []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+func (MapOf[V]) breaks(p unsafe.Pointer, key *typePlan) bool {
+	for k := range *(*map[string]V)(p) {
+		if key.breaksText(k) {
+			return true
+		}
+	}
+	return false
 }
 
 func (MapOf[V]) scratch() unsafe.Pointer { return unsafe.Pointer(new(V)) }

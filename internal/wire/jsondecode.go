@@ -21,8 +21,8 @@ type jsonDecoder struct {
 	allowance
 	schema *Schema
 	texts  []string // room for optional strings
-	tree   bool // members have their model names, timestamps may be ISO 8601 text: see DecodeJSON
-	strict bool // REST-JSON takes less than AWS JSON: see the uses
+	tree   bool     // members have their model names, timestamps may be ISO 8601 text: see DecodeJSON
+	strict bool     // REST-JSON takes less than AWS JSON: see the uses
 }
 
 // start readies d, a zero decoder, for data. It is no constructor so that decoders stay on the stack.

@@ -58,6 +58,28 @@ func (t *typePlan) repeats(p unsafe.Pointer) bool {
 	return false
 }
 
+// breaksText tells whether s, a key of a map, breaks a rule of t, a string.
+func (t *typePlan) breaksText(s string) bool {
+	r := &t.rules
+	if r.hasMin || r.hasMax {
+		// Most texts are shorter in bytes than they may be in characters: then nothing is counted.
+		if n := int64(len(s)); r.hasMax && n > r.max || r.hasMin && n < max(r.min, 1)*utf8.UTFMax {
+			n = int64(utf8.RuneCountInString(s))
+			if r.hasMax && n > r.max || r.hasMin && n < r.min {
+				return true
+			}
+		}
+	}
+	if re := r.compiled(t.Rules); re != nil && !re.MatchString(s) {
+		return true
+	}
+	if r.enum != nil {
+		_, ok := r.enum[s]
+		return !ok
+	}
+	return false
+}
+
 // outside compares the length or value at p with the bounds.
 func (t *typePlan) outside(p unsafe.Pointer) (low, high bool) {
 	r := &t.rules

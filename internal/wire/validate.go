@@ -222,18 +222,13 @@ func (v *validator) list(t *typePlan, p unsafe.Pointer, flags FieldFlags) {
 }
 
 func (v *validator) mapping(t *typePlan, p unsafe.Pointer, flags FieldFlags) {
-	keys := t.mp.keys(p)
-	if t.key != nil && t.key.rules.some {
-		for i := range keys {
-			if len(t.key.broken(unsafe.Pointer(&keys[i]))) > 0 {
-				v.report(t, p, flags, "Map keys must satisfy constraint: "+t.key.allRules())
-				break
-			}
-		}
+	if t.key != nil && t.key.rules.some && t.mp.breaks(p, t.key) {
+		v.report(t, p, flags, "Map keys must satisfy constraint: "+t.key.allRules())
 	}
 	if !v.look(t.elem) {
 		return
 	}
+	keys := t.mp.keys(p)
 	room := t.mp.scratch()
 	if t.elem.rules.some {
 		for _, key := range keys {
