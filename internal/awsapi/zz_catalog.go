@@ -1182,6 +1182,7 @@ VerifyUserAttribute
 		JSONVersion:    "1.0",
 		ErrorPrefix:    "com.amazonaws.dynamodb.v20120810#",
 		ValidationCode: "ValidationException",
+		BodyCRC32:      true,
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 BatchExecuteStatement
@@ -1258,6 +1259,7 @@ UpdateTimeToLive
 		JSONVersion:    "1.0",
 		ErrorPrefix:    "com.amazonaws.dynamodb.v20120810#",
 		ValidationCode: "ValidationException",
+		BodyCRC32:      true,
 		Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 		Missing: `
 DescribeStream

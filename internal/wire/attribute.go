@@ -172,6 +172,9 @@ func (d *jsonDecoder) attributes() (map[string]av.Value, error) {
 		if err := d.attribute(unsafe.Pointer(&v)); err != nil {
 			return nil, err
 		}
+		if _, twice := m[key]; twice {
+			return nil, errTwice(key)
+		}
 		m[key] = v
 	}
 }

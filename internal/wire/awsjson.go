@@ -4,6 +4,7 @@ package wire
 
 import (
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"strconv"
 )
@@ -97,6 +98,9 @@ func (a awsJSON) answer(w http.ResponseWriter, status int, body []byte, requestI
 		contentType = "application/x-amz-json-1.1"
 	}
 	setHeader(w, "x-amzn-RequestId", requestID)
+	if a.schema.BodyCRC32 {
+		setHeader(w, "x-amz-crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
+	}
 	send(w, status, contentType, body)
 }
 

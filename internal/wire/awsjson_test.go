@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -177,6 +178,28 @@ func TestAWSJSONAnswers(t *testing.T) {
 	}
 }
 
+// TestAWSJSONChecksum: answers and errors alike have the checksum that SDKs compare.
+func TestAWSJSONChecksum(t *testing.T) {
+	s := Schema{ID: "summed", Protocols: []ProtocolID{ProtocolJSON}, BodyCRC32: true, Types: []Type{{}, testSchema.Types[tEmpty]}}
+	s.Operations = []Operation{{Name: "Empty", Method: http.MethodPost, URI: "/", Input: 1, Output: 1}}
+	p := s.Protocol(ProtocolJSON)
+	w := httptest.NewRecorder()
+	if err := p.Encode(w, &s.Operations[0], &struct{}{}, "id"); err != nil {
+		t.Fatal(err)
+	}
+	if got := headerFold(w.Header(), "x-amz-crc32"); !reflect.DeepEqual(got, []string{"2745614147"}) || w.Body.String() != "{}" { // of "{}"
+		t.Errorf("answer %q: checksum %v", w.Body, got)
+	}
+	w = httptest.NewRecorder()
+	p.Error(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), FaultOf(&s, errSyntax()), "id")
+	if got := headerFold(w.Header(), "x-amz-crc32"); !reflect.DeepEqual(got, []string{fmt.Sprint(crc32.ChecksumIEEE(w.Body.Bytes()))}) {
+		t.Errorf("error %q: checksum %v", w.Body, got)
+	}
+	if w := encodeBody(t, ProtocolJSON, "Empty", &struct{}{}); headerFold(w.Header(), "x-amz-crc32") != nil {
+		t.Error("another service has the checksum too")
+	}
+}
+
 func TestAWSJSONErrors(t *testing.T) {
 	missing := &notFoundError{Message: "no such thing"}
 	tests := []struct {
@@ -292,6 +315,7 @@ func FuzzAWSJSON(f *testing.F) {
 	f.Add([]byte(withRequired(`"Nests":[{"Key":"k"}],"Tags":{"a":"b"},"When":1.5,"Doc":[1],"Data":"aGk="`)))
 	f.Add([]byte(`{"Name":"\ud83d\ude00","Choice":{"Text":"x"},"Lists":[["a"],null]}`))
 	f.Add([]byte(`[`))
+	suiteBodies(f, "testdata/conformance/input-json*.json", func(body string) { f.Add([]byte(body)) })
 	f.Fuzz(func(t *testing.T, body []byte) {
 		in, err := testSchema.Protocol(ProtocolJSON).Decode(testOperation("Everything"), Request{Body: body})
 		if err != nil {

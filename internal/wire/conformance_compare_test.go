@@ -26,7 +26,7 @@ import (
 
 // This file compares: Go values with a suite's parameters, both as JSON trees; answers with a suite's answers.
 
-func readJSON(t *testing.T, path string, v any) {
+func readJSON(t testing.TB, path string, v any) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -65,6 +65,7 @@ func (d *jsonDecoder) object(t *typePlan, p unsafe.Pointer, bodyOnly bool) (seen
 		return 0, err
 	}
 	next, set := 0, 0
+	var had fieldSet
 	for first := true; ; first = false {
 		more, err := d.more('}', first)
 		if err != nil {
@@ -93,6 +94,9 @@ func (d *jsonDecoder) object(t *typePlan, p unsafe.Pointer, bodyOnly bool) (seen
 			continue
 		}
 		next = i + 1
+		if had.add(i) {
+			return 0, errTwice(name)
+		}
 		f := &t.fields[i]
 		present, err := d.member(f, p)
 		if err != nil {
@@ -245,10 +249,14 @@ func (d *jsonDecoder) mapping(t *typePlan, v unsafe.Pointer) error {
 			return err
 		}
 		if null {
-			if t.Sparse {
-				t.mp.store(v, key, room)
-			} else if d.strict {
-				return errNull(t)
+			switch {
+			case t.Sparse:
+				err = d.store(t, v, key, room)
+			case d.strict:
+				err = errNull(t)
+			}
+			if err != nil {
+				return err
 			}
 			continue
 		}
@@ -258,8 +266,19 @@ func (d *jsonDecoder) mapping(t *typePlan, v unsafe.Pointer) error {
 		if err != nil {
 			return err
 		}
-		t.mp.store(v, key, room)
+		if err := d.store(t, v, key, room); err != nil {
+			return err
+		}
 	}
+}
+
+// store puts the value in room into the map at v, which must not have the key yet.
+func (d *jsonDecoder) store(t *typePlan, v unsafe.Pointer, key string, room unsafe.Pointer) error {
+	size := t.mp.length(v)
+	if t.mp.store(v, key, room); t.mp.length(v) == size {
+		return errTwice(key)
+	}
+	return nil
 }
 
 // textual decodes strings, blobs and booleans. c is the next byte.
@@ -405,7 +424,7 @@ func (d *jsonDecoder) time(t *typePlan, v unsafe.Pointer, tf TimeFormat, c byte)
 		err = errTimestamp
 	}
 	if err != nil {
-		return serialization("%q is not a valid timestamp", text) // unverified
+		return serialization("%q is not a valid timestamp", shortened(text)) // unverified
 	}
 	*(*time.Time)(v) = at
 	return nil

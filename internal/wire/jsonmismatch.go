@@ -56,6 +56,11 @@ func errUnion(t *typePlan) error {
 	return serialization("Union %s must have exactly one member set", t.Name) // unverified
 }
 
+// errTwice refuses an object that has the same name twice, of which RFC 8259, section 4 says that readers disagree: unverified.
+func errTwice(name string) error {
+	return serialization("Duplicate field '%s'", shortened(name))
+}
+
 // errNull is the answer to null in a list or map that holds none.
 func errNull(t *typePlan) error { return serialization("%s must not hold null", t.Name) } // unverified
 

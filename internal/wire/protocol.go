@@ -82,7 +82,8 @@ func ReadBodyWithin(r *http.Request, op *Operation, limit int64, grow func(bytes
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	var src io.Reader = r.Body
+	sent := &sender{r: r.Body}
+	var src io.Reader = sent
 	size := r.ContentLength
 	// Encodings stand in the order they were applied; those before the SDKs' own gzip belong to the service.
 	encodings := strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ","))
@@ -93,26 +94,42 @@ func ReadBodyWithin(r *http.Request, op *Operation, limit int64, grow func(bytes
 		}
 	case "gzip":
 		z, err := gzip.NewReader(src)
-		if err != nil {
+		if err != nil && sent.err == nil {
 			return nil, notGzip(err)
+		} else if err != nil {
+			return nil, fmt.Errorf("read the request body: %w", err)
 		}
 		src, size = z, -1
 	default:
 		return nil, &FrameworkError{
 			Code: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType, Sender: true,
-			Message: fmt.Sprintf("Content-Encoding %q is not supported.", enc),
+			Message: fmt.Sprintf("Content-Encoding %q is not supported.", shortened(enc)),
 		}
 	}
 	body, err := readUpTo(src, size, limit, grow)
 	switch {
 	case errors.Is(err, errTooLarge):
 		return nil, tooLarge(op, limit)
-	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
+	case err != nil && src != sent && sent.err == nil: // all arrived, so what arrived is wrong
 		return nil, notGzip(err)
 	case err != nil: // of the budget, too
 		return nil, fmt.Errorf("read the request body: %w", err)
 	}
 	return body, nil
+}
+
+// sender is a request's body that remembers whether reading it failed.
+type sender struct {
+	r   io.Reader
+	err error // nil after io.EOF
+}
+
+func (s *sender) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
 }
 
 var errTooLarge = errors.New("wire: body too large")

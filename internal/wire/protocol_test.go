@@ -52,7 +52,11 @@ func TestReadBody(t *testing.T) {
 		{"gzip after another encoding", gzipped(t, "hi"), "custom, gzip", 50, "hi", ""},
 		{"gzip over the limit", gzipped(t, strings.Repeat(full, 1000)), "GZIP", 50, "", "RequestEntityTooLargeException"},
 		{"not gzip", []byte("hi"), "gzip", 2, "", "SerializationException"},
-		{"gzip that breaks", gzipped(t, full)[:20], "gzip", 20, "", "?"},
+		{"gzip that ends early", gzipped(t, full)[:20], "gzip", 20, "", "SerializationException"},
+		{"gzip of nothing", gzipped(t, full)[:3], "gzip", 3, "", "SerializationException"},
+		{"gzip that breaks", append(gzipped(t, full)[:12], "rubbish rubbish"...), "gzip", 27, "", "SerializationException"},
+		{"gzip with a wrong checksum", append(gzipped(t, "hi")[:len(gzipped(t, "hi"))-8], "12345678"...), "gzip", 27, "", "SerializationException"},
+		{"gzip, then rubbish", append(gzipped(t, "hi"), "rubbish"...), "gzip", 40, "", "SerializationException"},
 		{"another encoding", []byte("hi"), "br", 2, "", "UnsupportedMediaTypeException"},
 	}
 	for _, tt := range tests {
@@ -63,13 +67,26 @@ func TestReadBody(t *testing.T) {
 			got, err := ReadBody(r, testOperation("Blob"), limit)
 			var f *FrameworkError
 			switch {
-			case tt.code == "?" && err != nil:
 			case tt.code != "" && (!errors.As(err, &f) || f.Code != tt.code):
 				t.Errorf("got %v, want %s", err, tt.code)
 			case tt.code == "" && (err != nil || string(got) != tt.want):
 				t.Errorf("got %d bytes, %v", len(got), err)
 			}
 		})
+	}
+}
+
+// TestReadBodyTellsWhoIsToBlame: a connection that breaks is no fault of the body's form.
+func TestReadBodyTellsWhoIsToBlame(t *testing.T) {
+	broken := errors.New("broken connection")
+	for _, n := range []int{3, 20} {
+		body := io.MultiReader(bytes.NewReader(gzipped(t, strings.Repeat("x", 1000))[:n]), iotest.ErrReader(broken))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", body)
+		r.Header.Set("Content-Encoding", "gzip")
+		var f *FrameworkError
+		if _, err := ReadBody(r, testOperation("Blob"), 1000); !errors.Is(err, broken) || errors.As(err, &f) {
+			t.Errorf("after %d bytes: got %v", n, err)
+		}
 	}
 }
 

@@ -230,10 +230,11 @@ func TestRESTJSONErrors(t *testing.T) {
 func FuzzRESTJSON(f *testing.F) {
 	f.Add("a%20b", "age=1&q=x", `a, "b"`, "Mon, 16 Dec 2019 23:48:18 GMT", `{"Body":"x"}`)
 	f.Add("", "%", `"`, ",,", "[")
+	suiteBodies(f, "testdata/malformed/rest-json.json", func(body string) { f.Add("a", "", "", "", body) })
 	f.Fuzz(func(t *testing.T, label, query, items, dates, body string) {
 		r := Request{
 			HTTP: &http.Request{
-				URL: &url.URL{Path: "/", RawQuery: query}, Header: http.Header{"X-Items": {items}, "X-Dates": {dates}},
+				URL: &url.URL{Path: "/", RawQuery: query}, Header: http.Header{"X-Items": {items}, "X-Dates": {dates}, "Content-Type": {"application/json"}},
 			},
 			Body: []byte(body), Labels: []string{label, label},
 		}

@@ -45,12 +45,6 @@ func unsupportedType(given string) error {
 	}
 }
 
-// shortened bounds what an error shows of a header.
-func shortened(s string) string {
-	const shown = 100
-	return strings.ToValidUTF8(s[:min(len(s), shown)], "")
-}
-
 // requestType is the media type of the operation's body: "" for any (boto3 sends none with blobs), some is false when it
 // takes no body.
 func requestType(op *Operation, in restInput) (want string, some bool) {

@@ -260,6 +260,9 @@ type Schema struct {
 	QueryCompat    bool // "awsQueryCompatible"
 	XMLNamespace   string
 	ErrorPrefix    string // of __type in JSON errors: "com.amazonaws.sqs#"; "" for none
+	// BodyCRC32: AWS JSON answers have the header x-amz-crc32, the CRC-32 (IEEE) of the body as a decimal number, which SDKs
+	// check where it stands (DynamoDB).
+	BodyCRC32 bool
 	// ErrorTypeMember names the member of JSON error bodies that tells whose fault it is: "User" (the sender's) or
 	// "Service" (Lambda's "Type"). The encoder fills it where the handler left it empty. "" for none.
 	ErrorTypeMember string

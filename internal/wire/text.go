@@ -87,8 +87,13 @@ func strictly(t *typePlan, text string, tf TimeFormat) bool {
 }
 
 func badText(t *typePlan, text string) error {
-	const shown = 100
-	return serialization("%q can not be converted to %s", text[:min(len(text), shown)], javaName(t)) // unverified
+	return serialization("%q can not be converted to %s", shortened(text), javaName(t)) // unverified
+}
+
+// shortened bounds what an error shows of a request's text.
+func shortened(s string) string {
+	const shown = 100 // bytes
+	return strings.ToValidUTF8(s[:min(len(s), shown)], "")
 }
 
 // appendScalar is the reverse of setText for the scalar at v.

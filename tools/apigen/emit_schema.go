@@ -73,6 +73,9 @@ func (s *service) header(w *writer) error {
 	if m.QueryCompatible != nil {
 		w.f("QueryCompat: true,\n")
 	}
+	if o.BodyCRC32 {
+		w.f("BodyCRC32: true,\n")
+	}
 	if o.BareErrors {
 		w.f("BareErrors: true,\n")
 	}

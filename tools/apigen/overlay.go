@@ -31,6 +31,8 @@ type overlay struct {
 	ErrorTypeMember string `json:"errorTypeMember"`
 	// BareErrors: errors have S3's form.
 	BareErrors bool `json:"bareErrors"`
+	// BodyCRC32: AWS JSON answers carry the CRC-32 of their body (DynamoDB's x-amz-crc32).
+	BodyCRC32 bool `json:"bodyCRC32"`
 	// MessageMember is the wire name of the message of errors whose model has none. "": "message".
 	MessageMember string `json:"messageMember"`
 	// UnknownOperationCode and UnimplementedCode replace the protocol's own codes.

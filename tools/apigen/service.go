@@ -281,6 +281,9 @@ func (s *service) goType(name string) (string, error) {
 	if x == nil {
 		return "", fmt.Errorf("no shape %s", name)
 	}
+	if x.Sparse { // wire.Type.Sparse: elements are pointers
+		return "", fmt.Errorf("%s is sparse, which no model was when apigen was written", name)
+	}
 	switch x.Type {
 	case "structure":
 		if g := s.overlay.Types[name]; g != "" {

@@ -76,6 +76,7 @@ var schema = wire.Schema{
 	JSONVersion:    "1.0",
 	ErrorPrefix:    "com.amazonaws.dynamodb.v20120810#",
 	ValidationCode: "ValidationException",
+	BodyCRC32:      true,
 	Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 	Table: `
 mAttributeMap e3 k2

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What must not get through the JSON decoders, whatever it costs the sender to make.
+
+// jsonProtocols decode a body, each in its way.
+var jsonProtocols = map[string]func(body string) error{
+	"AWS JSON": func(body string) error {
+		_, err := decodeEverything(body)
+		return err
+	},
+	"REST-JSON": func(body string) error {
+		r := &http.Request{Method: http.MethodPost, Header: http.Header{"Content-Type": {"application/json"}}}
+		_, err := restJSON{&testSchema}.Decode(testOperation("Everything"), Request{HTTP: r, Body: []byte(body)})
+		return err
+	},
+	"tree": func(body string) error {
+		_, err := DecodeJSON(&testSchema, tEverything, []byte(body))
+		return err
+	},
+	"attribute values": func(body string) error {
+		_, err := decodeItem([]byte(body))
+		return err
+	},
+}
+
+const maxErrorText = 1 << 10 // bytes: what any of these errors may take
+
+func TestBadJSON(t *testing.T) {
+	digits := strings.Repeat("9", 1<<20)
+	for name, body := range map[string]string{
+		"byte order mark":                  "\xef\xbb\xbf{}",
+		"UTF-16":                           "\xff\xfe{\x00}\x00",
+		"zero byte":                        "{}\x00",
+		"two documents":                    "{}{}",
+		"comment":                          "{/**/}",
+		"single quotes":                    "{'Name':'a'}",
+		"name without quotes":              `{Name:"a"}`,
+		"invalid UTF-8 in a skipped name":  "{\"\xc3\x28\":1}",
+		"invalid UTF-8 in a skipped value": "{\"x\":\"\xed\xa0\x80\"}",
+		"overlong UTF-8":                   "{\"x\":\"\xc0\xaf\"}",
+		"escape of three digits":           `{"x":"\u12"}`,
+		"plus sign":                        `{"Count":+1}`,
+		"hexadecimal":                      `{"Count":0x10}`,
+		"no digits after the point":        `{"Ratio":1.}`,
+		"no digits in the exponent":        `{"Ratio":1e}`,
+		"infinity without quotes":          `{"Ratio":Infinity}`,
+		"comma first":                      `{,"x":1}`,
+		"two commas":                       `{"x":1,,"y":2}`,
+		"no colon":                         `{"x" 1}`,
+		"bracket for brace":                `{"x":[1}`,
+		"deep lists, skipped":              `{"x":` + strings.Repeat("[", 1<<20),
+		"deep objects, skipped":            strings.Repeat(`{"x":`, 1<<18),
+		"a long word":                      digits,
+		"an unterminated long name":        `{"` + digits,
+		"a long name, then rubbish":        `{"` + digits + `":?`,
+	} {
+		for protocol, decode := range jsonProtocols {
+			refused(t, protocol+": "+name, decode(body))
+		}
+	}
+	for name, members := range map[string]string{
+		"integer of a million digits":   `"Count":` + digits,
+		"long of a million digits":      `"Big":-` + digits,
+		"double of a million digits":    `"Ratio":` + digits,
+		"double of a large exponent":    `"Ratio":1e999999999`,
+		"float that is a large double":  `"Small":1e300`,
+		"integer with a large exponent": `"Big":1e18446744073709551616`,
+		"timestamp of a million digits": `"When":` + digits,
+		"timestamp out of range":        `"When":1e300`,
+		"long text for a timestamp":     `"ISO":"` + digits + `"`,
+		"document with a bad end":       `"Doc":{"a":[1,{"b":01}]}`,
+		"document too deep":             `"Doc":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000),
+		"member twice":                  `"Label":"a","label":"a","Nested":{"Key":"k"},"Nested":{"Key":"k"}`,
+		"null, then a value":            `"Big":null,"Big":1`,
+		"key twice":                     `"Tags":{"ab":"1","ab":"2"}`,
+		"key twice in two spellings":    `"Tags":{"ab":"1","\u0061b":"2"}`,
+		"key of structures twice":       `"ByName":{"x":{"Key":"k"},"x":{"Key":"k"}}`,
+		"member of a union twice":       `"Choice":{"Number":1,"Number":1}`,
+		"long base64 of a wrong length": `"Data":"` + digits + `9="`,
+	} {
+		for _, protocol := range []string{"AWS JSON", "REST-JSON", "tree"} {
+			refused(t, protocol+": "+name, jsonProtocols[protocol](withRequired(members)))
+		}
+	}
+	for name, item := range map[string]string{
+		"attribute twice":        `{"a":{"S":"x"},"a":{"S":"x"}}`,
+		"attribute twice inside": `{"a":{"M":{"b":{"N":"1"},"b":{"N":"1"}}}}`,
+		"deep maps":              strings.Repeat(`{"a":{"M":`, 1<<16),
+		"deep lists":             `{"a":` + strings.Repeat(`{"L":[`, 1<<16),
+	} {
+		refused(t, "attribute values: "+name, jsonProtocols["attribute values"](`{"Item":`+item+`}`))
+	}
+}
+
+// refused checks that err is an error of the protocol layer with a text of bounded length.
+func refused(t *testing.T, name string, err error) {
+	t.Helper()
+	var framework *FrameworkError
+	switch {
+	case !errors.As(err, &framework):
+		t.Errorf("%s: got %.200v", name, err)
+	case framework.Status != http.StatusBadRequest || framework.Code != "SerializationException":
+		t.Errorf("%s: %d %s", name, framework.Status, framework.Code)
+	case len(err.Error()) > maxErrorText:
+		t.Errorf("%s: the error has %d bytes", name, len(err.Error()))
+	}
+}
+
+// TestTruncatedJSON cuts a body with everything in it at each byte.
+func TestTruncatedJSON(t *testing.T) {
+	body := withRequired(`"Nests":[{"Key":"\u0061b"}],"Tags":{"ab":"v"},"When":1.5e3,"Doc":[1,{"x":null}],"Data":"aGk=","Choice":{"Number":7}`)
+	for protocol, decode := range jsonProtocols {
+		whole := body
+		if protocol == "attribute values" {
+			whole = everyAttribute
+		}
+		if err := decode(whole); err != nil {
+			t.Fatalf("%s: %v", protocol, err)
+		}
+		for n := 1; n < len(whole); n++ {
+			refused(t, protocol+": "+whole[:n], decode(whole[:n]))
+		}
+	}
+}
+
+// TestOneNullAmongMany: what the validator spends on values that the decoder found to be absent does not depend on how many
+// are present. It once looked each element's path up among the absent ones.
+func TestOneNullAmongMany(t *testing.T) {
+	for _, tt := range []struct {
+		name, head, element, last, tail, want string
+		typ                                   Ref
+	}{
+		{"scalars", `"Names":[`, `"ab",`, "null", `]`, "Member must not be null", tEverything},
+		{"lists of lists", `"Lists":[`, `["ab"],`, `["ab",null]`, `]`, "Member must not be null", tEverything},
+		{"structures", `"Nests":[`, `{"Key":"ab"},`, `{}`, `]`, "Value null at 'nests.", tEverything},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cost := map[int]float64{}
+			for _, n := range []int{1_000, 100_000} {
+				typ := testSchema.prepared().types[tt.typ]
+				var d jsonDecoder
+				body := withRequired(tt.head + strings.Repeat(tt.element, n) + tt.last + tt.tail)
+				if err := d.start(&testSchema, []byte(body)); err != nil {
+					t.Fatal(err)
+				}
+				p := typ.st.alloc()
+				seen, err := d.document(typ, p, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.require(typ, seen)
+				cost[n] = testing.AllocsPerRun(3, func() { err = check(&testSchema, typ, p, d.missing) })
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("%d elements: %.200v", n, err)
+				}
+			}
+			// A message shows up to maxShown bytes of a list, so a thousand elements may cost a little less.
+			if cost[100_000] > cost[1_000]+20 {
+				t.Errorf("allocations by number of elements: %v", cost)
+			}
+		})
+	}
+}
+
+// suiteBodies adds the bodies of the conformance suites as seeds.
+func suiteBodies(f *testing.F, pattern string, add func(body string)) {
+	f.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		f.Fatal("no suites: ", err)
+	}
+	for _, file := range files {
+		var suites []suite
+		readJSON(f, file, &suites)
+		for _, s := range suites {
+			for _, c := range s.Cases {
+				if c.Serialized.Body != nil {
+					add(*c.Serialized.Body)
+				}
+			}
+		}
+	}
+}
+
+func FuzzAttributeValue(f *testing.F) {
+	f.Add([]byte(everyAttribute))
+	f.Add([]byte(`{"Item":{"a":{"S":"x","N":"1"},"b":{"L":[null,{}]}}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		in, err := decodeItem(body)
+		if err != nil {
+			var invalid *ValidationError
+			var framework *FrameworkError
+			if !errors.As(err, &invalid) && !errors.As(err, &framework) {
+				t.Fatalf("got a %T: %v", err, err)
+			}
+			return
+		}
+		first, err := EncodeJSON(&itemSchema, 5, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := decodeItem(first)
+		if err != nil {
+			t.Fatalf("%s: %v", first, err)
+		}
+		if second, err := EncodeJSON(&itemSchema, 5, again); err != nil || string(second) != string(first) {
+			t.Fatalf("%v\nfirst %s\nthen  %s", err, first, second)
+		}
+	})
+}
