@@ -4,7 +4,6 @@ package wire
 
 import (
 	"bytes"
-	"net/http"
 	"strings"
 	"unsafe"
 )
@@ -13,7 +12,7 @@ import (
 type cborDecoder struct {
 	cborScanner
 	trail
-	budget int
+	allowance
 	millis bool // timestamps are milliseconds: see amzCBOR
 }
 
@@ -21,17 +20,6 @@ type cborDecoder struct {
 func (d *cborDecoder) start(data []byte) {
 	d.budget = elementBudget
 	d.data, d.clone = data, len(data) > cloneAbove
-}
-
-// spend takes size bytes from the budget.
-func (d *cborDecoder) spend(size uintptr) error {
-	if d.budget -= int(size); d.budget < 0 {
-		return &FrameworkError{
-			Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Sender: true,
-			Message: "The request has too many elements.",
-		}
-	}
-	return nil
 }
 
 // document decodes the whole data, a map, into the structure at p and returns the tracked members that it held. bodyOnly
