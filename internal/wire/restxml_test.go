@@ -124,6 +124,8 @@ func TestRESTXMLRefusesWhatItCannotParse(t *testing.T) {
 		"required twice":       root("<Name>m</Name>"),
 		"attribute twice":      `<SendParcelRequest id="1" id="2"/>`,
 		"key twice":            root("<Notes><entry><key>a</key><key>b</key><value/></entry></Notes>"),
+		"entry twice":          root("<Notes><entry><key>a</key><value/></entry><entry><key>a</key><value/></entry></Notes>"),
+		"flat entry twice":     root("<Rooms><K>a</K><V><Key/></V></Rooms><Rooms><K>a</K><V><Key/></V></Rooms>"),
 		"entry without value":  root("<Notes><entry><key>a</key></entry></Notes>"),
 		"entry misnamed":       root("<Notes><item><key>a</key><value/></item></Notes>"),
 		"list element":         root("<Stops><stop>a</stop></Stops>"),

@@ -43,14 +43,17 @@ func (d *xmlDecoder) structure(t *typePlan, p unsafe.Pointer, bodyOnly bool) (se
 			return 0, err
 		}
 	}
-	var met memberSet
-	for next := 0; ; {
+	var met fieldSet
+	for next, count := 0, 0; ; {
 		more, err := d.child()
 		if err != nil {
 			return 0, err
 		}
 		if !more {
-			break
+			if t.Kind == KindUnion && count != 1 {
+				return 0, errUnion(t)
+			}
+			return seen, nil
 		}
 		i := t.xmlField(d.tag.local, next)
 		if i < 0 || bodyOnly && t.fields[i].Loc != InBody {
@@ -62,6 +65,9 @@ func (d *xmlDecoder) structure(t *typePlan, p unsafe.Pointer, bodyOnly bool) (se
 		next = i + 1
 		f := &t.fields[i]
 		again := met.add(i)
+		if !again {
+			count++
+		}
 		d.pushMember(f.Name)
 		err = d.member(f, unsafe.Add(p, f.Off), p, again)
 		d.pop()
@@ -70,10 +76,6 @@ func (d *xmlDecoder) structure(t *typePlan, p unsafe.Pointer, bodyOnly bool) (se
 		}
 		seen |= f.track
 	}
-	if t.Kind == KindUnion && met.count != 1 {
-		return 0, errUnion(t)
-	}
-	return seen, nil
 }
 
 // member decodes the open element as the member f of the structure at p, whose place is at slot. again tells that it is not
@@ -221,8 +223,7 @@ func (d *xmlDecoder) mapping(t *typePlan, v unsafe.Pointer) error {
 	}
 }
 
-// entry decodes the open element as an entry of the map at v; of equal keys the last counts. room is a zero value, and is
-// one again afterwards.
+// entry decodes the open element as an entry of the map at v. room is a zero value, and is one again afterwards.
 func (d *xmlDecoder) entry(t *typePlan, v, room unsafe.Pointer) error {
 	if err := d.spend(t.mp.size()); err != nil {
 		return err
@@ -258,30 +259,9 @@ func (d *xmlDecoder) entry(t *typePlan, v, room unsafe.Pointer) error {
 	if !hasKey || !hasValue {
 		return errXML("an entry of a map lacks its <%s> or <%s>", keyName, valueName)
 	}
-	t.mp.store(v, key, room)
+	size := t.mp.length(v)
+	if t.mp.store(v, key, room); t.mp.length(v) == size {
+		return errXML("a map has the key %q twice", shortName(key))
+	}
 	return nil
-}
-
-// memberSet is a set of members of one structure.
-type memberSet struct {
-	low   uint64
-	high  []uint64 // the members from 64 on
-	count int
-}
-
-// add puts member i into the set and tells whether it was there already.
-func (m *memberSet) add(i int) (there bool) {
-	word := &m.low
-	if i >= 64 {
-		if n := i/64 - len(m.high); n > 0 {
-			m.high = append(m.high, make([]uint64, n)...)
-		}
-		word = &m.high[i/64-1]
-	}
-	bit := uint64(1) << (i % 64)
-	if there = *word&bit != 0; !there {
-		*word |= bit
-		m.count++
-	}
-	return there
 }

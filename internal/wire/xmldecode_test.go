@@ -9,24 +9,6 @@ import (
 	"testing"
 )
 
-func TestMemberSet(t *testing.T) {
-	var m memberSet
-	members := []int{0, 63, 64, 200, 127, 128}
-	for _, i := range members {
-		if m.add(i) {
-			t.Errorf("%d was there already", i)
-		}
-	}
-	for _, i := range members {
-		if !m.add(i) {
-			t.Errorf("%d is not there", i)
-		}
-	}
-	if m.count != len(members) {
-		t.Errorf("count %d", m.count)
-	}
-}
-
 // TestXMLKeepsNothingOfLargeBodies overwrites the body, as its owner may once a decoder has copied what is small of it.
 func TestXMLKeepsNothingOfLargeBodies(t *testing.T) {
 	body := []byte(`<SendParcelRequest id="seven"><Name>name &amp; more</Name><Mark>mark</Mark><Notes><entry><key>key</key>` +
