@@ -287,6 +287,7 @@ func TestEnforcedBodiesAreDigestedAsSent(t *testing.T) {
 				t.Fatal(err)
 			}
 			sum := sigv4.SumHex([]byte(input))
+			r.Header.Set("Content-Type", "application/json")
 			if c.named {
 				r.Header.Set("X-Amz-Content-Sha256", sum)
 			}

@@ -143,6 +143,9 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, hea
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	for name, values := range header {
 		req.Header[name] = values
 	}
