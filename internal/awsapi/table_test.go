@@ -164,7 +164,7 @@ func (w walker) value(at string, ref wire.Ref, g reflect.Type) {
 // instance tells whether v is wire.<generic>[elem], or stands for that type.
 func instance(v wire.GoType, generic string, elem reflect.Type) bool {
 	if s, ok := v.(fmt.Stringer); ok { // known at run time only: it has the name of its type
-		return s.String() == map[string]string{"StructOf": "", "SliceOf": "[]"}[generic]+elem.String()
+		return s.String() == map[string]string{"StructOf": "", "SliceOf": "[]", "MapOf": "map[string]"}[generic]+elem.String()
 	}
 	full := elem.String()
 	if p := elem.PkgPath(); p != "" {

@@ -3,11 +3,13 @@
 package wire
 
 import (
+	"iter"
 	"reflect"
+	"slices"
 	"unsafe"
 )
 
-// What StructOf and SliceOf do is compiled anew for each type, under a name that spells the whole structure: for all of AWS
+// What StructOf, SliceOf and MapOf do is compiled anew for each type, under a name that spells the whole structure: for all of AWS
 // that would be tens of megabytes. Generated tables therefore name structures by a nil pointer, and these types do the same
 // with what the runtime knows of the type. Reading and writing stays free of reflection; making a value costs a few
 // nanoseconds more.
@@ -88,4 +90,66 @@ func (s *sliceOf) extend(p unsafe.Pointer) unsafe.Pointer {
 	}
 	h.len++
 	return unsafe.Add(h.data, uintptr(h.len-1)*s.stride)
+}
+
+// mapOf is the GoType of a map with string keys that is known at run time only.
+type mapOf struct{ typ, elem reflect.Type }
+
+var _ mapType = (*mapOf)(nil)
+
+func mapOfType(t reflect.Type) *mapOf { return &mapOf{typ: t, elem: t.Elem()} }
+
+func (m *mapOf) String() string { return m.typ.String() }
+
+func (m *mapOf) size() uintptr { return m.elem.Size() + entryOverhead }
+
+func (m *mapOf) alloc() unsafe.Pointer { return reflect.New(m.typ).UnsafePointer() }
+
+func (m *mapOf) at(p unsafe.Pointer) reflect.Value { return reflect.NewAt(m.typ, p).Elem() }
+
+func (m *mapOf) length(p unsafe.Pointer) int { return m.at(p).Len() }
+
+func (m *mapOf) absent(p unsafe.Pointer) bool { return m.at(p).IsNil() }
+
+func (m *mapOf) empty(p unsafe.Pointer) { m.at(p).Set(reflect.MakeMap(m.typ)) }
+
+// names yields the keys in any order.
+func (m *mapOf) names(p unsafe.Pointer) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		var name string
+		key := reflect.ValueOf(&name).Elem()
+		for i := m.at(p).MapRange(); i.Next(); {
+			if key.SetIterKey(i); !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+func (m *mapOf) keys(p unsafe.Pointer) []string { return slices.Sorted(m.names(p)) }
+
+func (m *mapOf) breaks(p unsafe.Pointer, key *typePlan) bool {
+	for name := range m.names(p) {
+		if key.breaksText(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *mapOf) scratch() unsafe.Pointer { return reflect.New(m.elem).UnsafePointer() }
+
+func (m *mapOf) load(p unsafe.Pointer, key string, v unsafe.Pointer) {
+	to := reflect.NewAt(m.elem, v).Elem()
+	if e := m.at(p).MapIndex(reflect.ValueOf(key)); e.IsValid() {
+		to.Set(e)
+		return
+	}
+	to.SetZero()
+}
+
+func (m *mapOf) store(p unsafe.Pointer, key string, v unsafe.Pointer) {
+	from := reflect.NewAt(m.elem, v).Elem()
+	m.at(p).SetMapIndex(reflect.ValueOf(key), from)
+	from.SetZero()
 }

@@ -70,6 +70,15 @@ func Call[P any](ctx context.Context, c Caller, service, operation string, in an
 	return o, nil
 }
 
+// ErrInput is the error of generated dispatch for an input of another type than the operation's, or for no operation at all:
+// a fault of the program.
+func ErrInput(s *Schema, op int, in any) error {
+	if op < 0 || op >= len(s.Operations) {
+		return fmt.Errorf("call %s: no operation %d", s.ID, op)
+	}
+	return fmt.Errorf("call %s %s: input is a %T", s.ID, s.Operations[op].Name, in)
+}
+
 // APIError is an error that the service's model or overlay declares. Generated error types implement it with pointer
 // receivers; code, status and the other traits stand in the table.
 type APIError interface {

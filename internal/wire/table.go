@@ -319,7 +319,7 @@ func (u *unpacker) memberTrait(f *Field, letter byte, value string) {
 }
 
 // goTypeOf returns the access to the Go type that x stands for, and its structure if it is one: (*T)(nil) stands for
-// structure T, (*[]T)(nil) for the list; others stand for themselves.
+// structure T, (*[]T)(nil) and (*map[string]T)(nil) for list and map; others stand for themselves.
 func goTypeOf(x any) (GoType, reflect.Type) {
 	t := reflect.TypeOf(x)
 	if g, ok := x.(GoType); ok {
@@ -328,8 +328,12 @@ func goTypeOf(x any) (GoType, reflect.Type) {
 		}
 		return g, nil
 	}
-	if t = t.Elem(); t.Kind() == reflect.Slice {
+	switch t = t.Elem(); t.Kind() {
+	case reflect.Slice:
 		return sliceOfType(t), nil
+	case reflect.Map:
+		return mapOfType(t), nil
+	default:
+		return structOfType(t), t
 	}
-	return structOfType(t), t
 }

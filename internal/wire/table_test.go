@@ -170,4 +170,30 @@ func TestRunTimeTypesDoWhatCompiledOnesDo(t *testing.T) {
 			sl.at(p, 40)
 		}()
 	}
+	for _, mp := range []mapType{MapOf[tableItem]{}, mapOfType(reflect.TypeFor[map[string]tableItem]())} {
+		m := (*map[string]tableItem)(mp.alloc())
+		p := unsafe.Pointer(m)
+		if !mp.absent(p) || mp.length(p) != 0 || mp.size() <= unsafe.Sizeof(tableItem{}) {
+			t.Errorf("%T: new map %v", mp, *m)
+		}
+		if mp.empty(p); *m == nil || mp.absent(p) {
+			t.Errorf("%T: empty map %v", mp, *m)
+		}
+		room := mp.scratch()
+		for _, key := range []string{"b", "a"} {
+			(*tableItem)(room).Name = "item " + key
+			if mp.store(p, key, room); *(*tableItem)(room) != (tableItem{}) {
+				t.Errorf("%T: store left %v", mp, *(*tableItem)(room))
+			}
+		}
+		if keys := mp.keys(p); !reflect.DeepEqual(keys, []string{"a", "b"}) || mp.length(p) != 2 || (*m)["a"].Name != "item a" {
+			t.Errorf("%T: %v, keys %v", mp, *m, keys)
+		}
+		if mp.load(p, "b", room); (*tableItem)(room).Name != "item b" {
+			t.Errorf("%T: load gives %v", mp, *(*tableItem)(room))
+		}
+		if mp.load(p, "gone", room); *(*tableItem)(room) != (tableItem{}) {
+			t.Errorf("%T: load of nothing gives %v", mp, *(*tableItem)(room))
+		}
+	}
 }

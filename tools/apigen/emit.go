@@ -204,13 +204,13 @@ func emitAPI(s *service) ([]byte, error) {
 	}
 	w.f("}\n\n// Bind joins the schema table and an implementation.\nfunc Bind(impl API) wire.Service {\n")
 	w.f("return wire.Service{Schema: &schema, Impl: impl, Invoke: func(ctx context.Context, op int, in any) (any, error) {\n")
-	w.f("return operations[op](ctx, impl, in)\n}}\n}\n\n")
-	w.f("// operations is in the order of the table's Operations.\n")
-	w.f("var operations = [...]func(ctx context.Context, impl API, in any) (any, error){\n")
-	for _, op := range s.ops {
-		w.f("func(ctx context.Context, impl API, in any) (any, error) {\nreturn impl.%s(ctx, in.(*%s))\n},\n",
-			op.name, s.goNames[op.input])
+	w.f("return invoke(ctx, impl, op, in)\n}}\n}\n\n")
+	w.f("// invoke runs operation op, an index of the table's Operations.\n")
+	w.f("func invoke(ctx context.Context, impl API, op int, in any) (any, error) {\nswitch op {\n")
+	for i, op := range s.ops {
+		w.f("case %d:\nif in, ok := in.(*%s); ok {\nreturn impl.%s(ctx, in)\n}\n", i, s.goNames[op.input], op.name)
 	}
+	w.f("}\nreturn nil, wire.ErrInput(&schema, op, in)\n")
 	w.f("}\n\n// Client calls the service in this process through Caller.\ntype Client struct{ Caller wire.Caller }\n\n")
 	w.f("var _ API = Client{}\n\n")
 	for _, op := range s.ops {

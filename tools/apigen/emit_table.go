@@ -122,7 +122,7 @@ func (s *service) shapeLine(name string) (l line, goType string, err error) {
 	return l, goType, nil
 }
 
-// kind returns the letter of a shape's kind, and its Go type where wire needs it. Structures and lists of them are named
+// kind returns the letter of a shape's kind, and its Go type where wire needs it. Structures, lists and maps of them are named
 // by a nil pointer: a generic type for each would be large.
 func (s *service) kind(name string) (kind, goType string, err error) {
 	x := s.model.Shapes[name]
@@ -149,6 +149,9 @@ func (s *service) kind(name string) (kind, goType string, err error) {
 		return "l", "wire.SliceOf[" + e + "]{}", err
 	case "map":
 		e, err := s.goType(x.Value.Shape)
+		if s.holdsStructures(x.Value.Shape) {
+			return "m", "(*map[string]" + e + ")(nil)", err
+		}
 		return "m", "wire.MapOf[" + e + "]{}", err
 	case "blob":
 		if x.Streaming {

@@ -43,87 +43,115 @@ type API interface {
 // Bind joins the schema table and an implementation.
 func Bind(impl API) wire.Service {
 	return wire.Service{Schema: &schema, Impl: impl, Invoke: func(ctx context.Context, op int, in any) (any, error) {
-		return operations[op](ctx, impl, in)
+		return invoke(ctx, impl, op, in)
 	}}
 }
 
-// operations is in the order of the table's Operations.
-var operations = [...]func(ctx context.Context, impl API, in any) (any, error){
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.AttachRolePolicy(ctx, in.(*AttachRolePolicyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.CreateAccessKey(ctx, in.(*CreateAccessKeyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.CreateRole(ctx, in.(*CreateRoleRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.CreateUser(ctx, in.(*CreateUserRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DeleteAccessKey(ctx, in.(*DeleteAccessKeyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DeleteRole(ctx, in.(*DeleteRoleRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DeleteRolePolicy(ctx, in.(*DeleteRolePolicyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DeleteUser(ctx, in.(*DeleteUserRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DetachRolePolicy(ctx, in.(*DetachRolePolicyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetAccessKeyLastUsed(ctx, in.(*GetAccessKeyLastUsedRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetRole(ctx, in.(*GetRoleRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetRolePolicy(ctx, in.(*GetRolePolicyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetUser(ctx, in.(*GetUserRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListAccessKeys(ctx, in.(*ListAccessKeysRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListAttachedRolePolicies(ctx, in.(*ListAttachedRolePoliciesRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListInstanceProfilesForRole(ctx, in.(*ListInstanceProfilesForRoleRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListRolePolicies(ctx, in.(*ListRolePoliciesRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListRoleTags(ctx, in.(*ListRoleTagsRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListRoles(ctx, in.(*ListRolesRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListUsers(ctx, in.(*ListUsersRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.PutRolePolicy(ctx, in.(*PutRolePolicyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.TagRole(ctx, in.(*TagRoleRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.UntagRole(ctx, in.(*UntagRoleRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.UpdateAccessKey(ctx, in.(*UpdateAccessKeyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.UpdateAssumeRolePolicy(ctx, in.(*UpdateAssumeRolePolicyRequest))
-	},
+// invoke runs operation op, an index of the table's Operations.
+func invoke(ctx context.Context, impl API, op int, in any) (any, error) {
+	switch op {
+	case 0:
+		if in, ok := in.(*AttachRolePolicyRequest); ok {
+			return impl.AttachRolePolicy(ctx, in)
+		}
+	case 1:
+		if in, ok := in.(*CreateAccessKeyRequest); ok {
+			return impl.CreateAccessKey(ctx, in)
+		}
+	case 2:
+		if in, ok := in.(*CreateRoleRequest); ok {
+			return impl.CreateRole(ctx, in)
+		}
+	case 3:
+		if in, ok := in.(*CreateUserRequest); ok {
+			return impl.CreateUser(ctx, in)
+		}
+	case 4:
+		if in, ok := in.(*DeleteAccessKeyRequest); ok {
+			return impl.DeleteAccessKey(ctx, in)
+		}
+	case 5:
+		if in, ok := in.(*DeleteRoleRequest); ok {
+			return impl.DeleteRole(ctx, in)
+		}
+	case 6:
+		if in, ok := in.(*DeleteRolePolicyRequest); ok {
+			return impl.DeleteRolePolicy(ctx, in)
+		}
+	case 7:
+		if in, ok := in.(*DeleteUserRequest); ok {
+			return impl.DeleteUser(ctx, in)
+		}
+	case 8:
+		if in, ok := in.(*DetachRolePolicyRequest); ok {
+			return impl.DetachRolePolicy(ctx, in)
+		}
+	case 9:
+		if in, ok := in.(*GetAccessKeyLastUsedRequest); ok {
+			return impl.GetAccessKeyLastUsed(ctx, in)
+		}
+	case 10:
+		if in, ok := in.(*GetRoleRequest); ok {
+			return impl.GetRole(ctx, in)
+		}
+	case 11:
+		if in, ok := in.(*GetRolePolicyRequest); ok {
+			return impl.GetRolePolicy(ctx, in)
+		}
+	case 12:
+		if in, ok := in.(*GetUserRequest); ok {
+			return impl.GetUser(ctx, in)
+		}
+	case 13:
+		if in, ok := in.(*ListAccessKeysRequest); ok {
+			return impl.ListAccessKeys(ctx, in)
+		}
+	case 14:
+		if in, ok := in.(*ListAttachedRolePoliciesRequest); ok {
+			return impl.ListAttachedRolePolicies(ctx, in)
+		}
+	case 15:
+		if in, ok := in.(*ListInstanceProfilesForRoleRequest); ok {
+			return impl.ListInstanceProfilesForRole(ctx, in)
+		}
+	case 16:
+		if in, ok := in.(*ListRolePoliciesRequest); ok {
+			return impl.ListRolePolicies(ctx, in)
+		}
+	case 17:
+		if in, ok := in.(*ListRoleTagsRequest); ok {
+			return impl.ListRoleTags(ctx, in)
+		}
+	case 18:
+		if in, ok := in.(*ListRolesRequest); ok {
+			return impl.ListRoles(ctx, in)
+		}
+	case 19:
+		if in, ok := in.(*ListUsersRequest); ok {
+			return impl.ListUsers(ctx, in)
+		}
+	case 20:
+		if in, ok := in.(*PutRolePolicyRequest); ok {
+			return impl.PutRolePolicy(ctx, in)
+		}
+	case 21:
+		if in, ok := in.(*TagRoleRequest); ok {
+			return impl.TagRole(ctx, in)
+		}
+	case 22:
+		if in, ok := in.(*UntagRoleRequest); ok {
+			return impl.UntagRole(ctx, in)
+		}
+	case 23:
+		if in, ok := in.(*UpdateAccessKeyRequest); ok {
+			return impl.UpdateAccessKey(ctx, in)
+		}
+	case 24:
+		if in, ok := in.(*UpdateAssumeRolePolicyRequest); ok {
+			return impl.UpdateAssumeRolePolicy(ctx, in)
+		}
+	}
+	return nil, wire.ErrInput(&schema, op, in)
 }
 
 // Client calls the service in this process through Caller.

@@ -34,60 +34,79 @@ type API interface {
 // Bind joins the schema table and an implementation.
 func Bind(impl API) wire.Service {
 	return wire.Service{Schema: &schema, Impl: impl, Invoke: func(ctx context.Context, op int, in any) (any, error) {
-		return operations[op](ctx, impl, in)
+		return invoke(ctx, impl, op, in)
 	}}
 }
 
-// operations is in the order of the table's Operations.
-var operations = [...]func(ctx context.Context, impl API, in any) (any, error){
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.CreateFunction(ctx, in.(*CreateFunctionRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DeleteFunction(ctx, in.(*DeleteFunctionRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetAccountSettings(ctx, in.(*GetAccountSettingsRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetFunction(ctx, in.(*GetFunctionRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetFunctionCodeSigningConfig(ctx, in.(*GetFunctionCodeSigningConfigRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetFunctionConcurrency(ctx, in.(*GetFunctionConcurrencyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetFunctionConfiguration(ctx, in.(*GetFunctionConfigurationRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetRuntimeManagementConfig(ctx, in.(*GetRuntimeManagementConfigRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.Invoke(ctx, in.(*InvocationRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListFunctions(ctx, in.(*ListFunctionsRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListTags(ctx, in.(*ListTagsRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListVersionsByFunction(ctx, in.(*ListVersionsByFunctionRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.TagResource(ctx, in.(*TagResourceRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.UntagResource(ctx, in.(*UntagResourceRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.UpdateFunctionCode(ctx, in.(*UpdateFunctionCodeRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.UpdateFunctionConfiguration(ctx, in.(*UpdateFunctionConfigurationRequest))
-	},
+// invoke runs operation op, an index of the table's Operations.
+func invoke(ctx context.Context, impl API, op int, in any) (any, error) {
+	switch op {
+	case 0:
+		if in, ok := in.(*CreateFunctionRequest); ok {
+			return impl.CreateFunction(ctx, in)
+		}
+	case 1:
+		if in, ok := in.(*DeleteFunctionRequest); ok {
+			return impl.DeleteFunction(ctx, in)
+		}
+	case 2:
+		if in, ok := in.(*GetAccountSettingsRequest); ok {
+			return impl.GetAccountSettings(ctx, in)
+		}
+	case 3:
+		if in, ok := in.(*GetFunctionRequest); ok {
+			return impl.GetFunction(ctx, in)
+		}
+	case 4:
+		if in, ok := in.(*GetFunctionCodeSigningConfigRequest); ok {
+			return impl.GetFunctionCodeSigningConfig(ctx, in)
+		}
+	case 5:
+		if in, ok := in.(*GetFunctionConcurrencyRequest); ok {
+			return impl.GetFunctionConcurrency(ctx, in)
+		}
+	case 6:
+		if in, ok := in.(*GetFunctionConfigurationRequest); ok {
+			return impl.GetFunctionConfiguration(ctx, in)
+		}
+	case 7:
+		if in, ok := in.(*GetRuntimeManagementConfigRequest); ok {
+			return impl.GetRuntimeManagementConfig(ctx, in)
+		}
+	case 8:
+		if in, ok := in.(*InvocationRequest); ok {
+			return impl.Invoke(ctx, in)
+		}
+	case 9:
+		if in, ok := in.(*ListFunctionsRequest); ok {
+			return impl.ListFunctions(ctx, in)
+		}
+	case 10:
+		if in, ok := in.(*ListTagsRequest); ok {
+			return impl.ListTags(ctx, in)
+		}
+	case 11:
+		if in, ok := in.(*ListVersionsByFunctionRequest); ok {
+			return impl.ListVersionsByFunction(ctx, in)
+		}
+	case 12:
+		if in, ok := in.(*TagResourceRequest); ok {
+			return impl.TagResource(ctx, in)
+		}
+	case 13:
+		if in, ok := in.(*UntagResourceRequest); ok {
+			return impl.UntagResource(ctx, in)
+		}
+	case 14:
+		if in, ok := in.(*UpdateFunctionCodeRequest); ok {
+			return impl.UpdateFunctionCode(ctx, in)
+		}
+	case 15:
+		if in, ok := in.(*UpdateFunctionConfigurationRequest); ok {
+			return impl.UpdateFunctionConfiguration(ctx, in)
+		}
+	}
+	return nil, wire.ErrInput(&schema, op, in)
 }
 
 // Client calls the service in this process through Caller.

@@ -32,54 +32,71 @@ type API interface {
 // Bind joins the schema table and an implementation.
 func Bind(impl API) wire.Service {
 	return wire.Service{Schema: &schema, Impl: impl, Invoke: func(ctx context.Context, op int, in any) (any, error) {
-		return operations[op](ctx, impl, in)
+		return invoke(ctx, impl, op, in)
 	}}
 }
 
-// operations is in the order of the table's Operations.
-var operations = [...]func(ctx context.Context, impl API, in any) (any, error){
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.CreateLogGroup(ctx, in.(*CreateLogGroupRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.CreateLogStream(ctx, in.(*CreateLogStreamRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DeleteLogGroup(ctx, in.(*DeleteLogGroupRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DeleteLogStream(ctx, in.(*DeleteLogStreamRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DeleteRetentionPolicy(ctx, in.(*DeleteRetentionPolicyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DescribeLogGroups(ctx, in.(*DescribeLogGroupsRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.DescribeLogStreams(ctx, in.(*DescribeLogStreamsRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.FilterLogEvents(ctx, in.(*FilterLogEventsRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.GetLogEvents(ctx, in.(*GetLogEventsRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListTagsForResource(ctx, in.(*ListTagsForResourceRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.PutLogEvents(ctx, in.(*PutLogEventsRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.PutRetentionPolicy(ctx, in.(*PutRetentionPolicyRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.TagResource(ctx, in.(*TagResourceRequest))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.UntagResource(ctx, in.(*UntagResourceRequest))
-	},
+// invoke runs operation op, an index of the table's Operations.
+func invoke(ctx context.Context, impl API, op int, in any) (any, error) {
+	switch op {
+	case 0:
+		if in, ok := in.(*CreateLogGroupRequest); ok {
+			return impl.CreateLogGroup(ctx, in)
+		}
+	case 1:
+		if in, ok := in.(*CreateLogStreamRequest); ok {
+			return impl.CreateLogStream(ctx, in)
+		}
+	case 2:
+		if in, ok := in.(*DeleteLogGroupRequest); ok {
+			return impl.DeleteLogGroup(ctx, in)
+		}
+	case 3:
+		if in, ok := in.(*DeleteLogStreamRequest); ok {
+			return impl.DeleteLogStream(ctx, in)
+		}
+	case 4:
+		if in, ok := in.(*DeleteRetentionPolicyRequest); ok {
+			return impl.DeleteRetentionPolicy(ctx, in)
+		}
+	case 5:
+		if in, ok := in.(*DescribeLogGroupsRequest); ok {
+			return impl.DescribeLogGroups(ctx, in)
+		}
+	case 6:
+		if in, ok := in.(*DescribeLogStreamsRequest); ok {
+			return impl.DescribeLogStreams(ctx, in)
+		}
+	case 7:
+		if in, ok := in.(*FilterLogEventsRequest); ok {
+			return impl.FilterLogEvents(ctx, in)
+		}
+	case 8:
+		if in, ok := in.(*GetLogEventsRequest); ok {
+			return impl.GetLogEvents(ctx, in)
+		}
+	case 9:
+		if in, ok := in.(*ListTagsForResourceRequest); ok {
+			return impl.ListTagsForResource(ctx, in)
+		}
+	case 10:
+		if in, ok := in.(*PutLogEventsRequest); ok {
+			return impl.PutLogEvents(ctx, in)
+		}
+	case 11:
+		if in, ok := in.(*PutRetentionPolicyRequest); ok {
+			return impl.PutRetentionPolicy(ctx, in)
+		}
+	case 12:
+		if in, ok := in.(*TagResourceRequest); ok {
+			return impl.TagResource(ctx, in)
+		}
+	case 13:
+		if in, ok := in.(*UntagResourceRequest); ok {
+			return impl.UntagResource(ctx, in)
+		}
+	}
+	return nil, wire.ErrInput(&schema, op, in)
 }
 
 // Client calls the service in this process through Caller.

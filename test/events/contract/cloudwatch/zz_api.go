@@ -20,18 +20,23 @@ type API interface {
 // Bind joins the schema table and an implementation.
 func Bind(impl API) wire.Service {
 	return wire.Service{Schema: &schema, Impl: impl, Invoke: func(ctx context.Context, op int, in any) (any, error) {
-		return operations[op](ctx, impl, in)
+		return invoke(ctx, impl, op, in)
 	}}
 }
 
-// operations is in the order of the table's Operations.
-var operations = [...]func(ctx context.Context, impl API, in any) (any, error){
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.ListMetrics(ctx, in.(*ListMetricsInput))
-	},
-	func(ctx context.Context, impl API, in any) (any, error) {
-		return impl.PutMetricData(ctx, in.(*PutMetricDataInput))
-	},
+// invoke runs operation op, an index of the table's Operations.
+func invoke(ctx context.Context, impl API, op int, in any) (any, error) {
+	switch op {
+	case 0:
+		if in, ok := in.(*ListMetricsInput); ok {
+			return impl.ListMetrics(ctx, in)
+		}
+	case 1:
+		if in, ok := in.(*PutMetricDataInput); ok {
+			return impl.PutMetricData(ctx, in)
+		}
+	}
+	return nil, wire.ErrInput(&schema, op, in)
 }
 
 // Client calls the service in this process through Caller.
