@@ -572,6 +572,7 @@ ValidateTemplate
 		SigningName:    "cloudfront",
 		EndpointPrefix: "cloudfront",
 		APIVersion:     "2020-05-31",
+		XMLNamespace:   "http://cloudfront.amazonaws.com/doc/2020-05-31/",
 		ValidationCode: "InvalidArgument",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTXML},
 		Missing: `
@@ -2978,6 +2979,7 @@ ListTables
 		SigningName:    "route53",
 		EndpointPrefix: "route53",
 		APIVersion:     "2013-04-01",
+		XMLNamespace:   "https://route53.amazonaws.com/doc/2013-04-01/",
 		ValidationCode: "InvalidInput",
 		Protocols:      []wire.ProtocolID{wire.ProtocolRESTXML},
 		Missing: `

@@ -19,7 +19,7 @@ import (
 // keys and corrections of what does not exist are errors, so that an overlay cannot rot. "//" keys are comments.
 type overlay struct {
 	Comment json.RawMessage `json:"//"`
-	// XMLNamespace is that of the query protocol where the model has none.
+	// XMLNamespace is that of answers in XML where the model has none.
 	XMLNamespace string `json:"xmlNamespace"`
 	// Protocols replaces the model's list, in the order of preference: "query" beside "json" for SQS's old clients.
 	Protocols []string `json:"protocols"`
