@@ -162,7 +162,7 @@ func named(r *http.Request, shape wire.ProtocolID, path string) (prefix, operati
 		if i := strings.LastIndex(path, "/service/"); i >= 0 { // what comes before is the endpoint's own path
 			service, rest, _ := strings.Cut(path[i+len("/service/"):], "/")
 			if op, ok := strings.CutPrefix(rest, "operation/"); ok && strings.IndexByte(op, '/') < 0 {
-				return service, op
+				return service[strings.LastIndexByte(service, '.')+1:], op // com.example.Service is Service
 			}
 		}
 	default: // nothing outside the body names the operation, or the path does

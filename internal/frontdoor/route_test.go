@@ -193,6 +193,7 @@ func TestRouteOtherRequests(t *testing.T) {
 		{"wrong method", []string{"PATCH /2015-03-31/functions HTTP/1.1", "Host: h", signed("lambda"), date}, "", "lambda ! rest-json"},
 		{"empty label", []string{"POST /2015-03-31/functions//invocations HTTP/1.1", "Host: h", signed("lambda"), date}, "", "lambda ! rest-json"},
 		{"dots are not cleaned", []string{"POST /2015-03-31/functions/f/../g/invocations HTTP/1.1", "Host: h", signed("lambda"), date}, "", "lambda ! rest-json"},
+		{"smithy CBOR with the service's namespace", []string{"POST /v1/service/com.amazonaws.cloudwatch.GraniteServiceVersion20100801/operation/ListMetrics HTTP/1.1", "Host: h", "Smithy-Protocol: rpc-v2-cbor"}, "", "GraniteServiceVersion20100801? ListMetrics smithy-rpc-v2-cbor"},
 		{"smithy CBOR", []string{"POST /service/GraniteServiceVersion20100801/operation/ListMetrics HTTP/1.1", "Host: h", "Smithy-Protocol: rpc-v2-cbor", signed("monitoring"), date}, "", "monitoring? ListMetrics smithy-rpc-v2-cbor"},
 		{"JSON for a query service", []string{"POST / HTTP/1.1", "Host: h", "X-Amz-Target: A.GetCallerIdentity", signed("sts"), date}, "{}", "sts ! query"},
 	}

@@ -47,10 +47,15 @@ func decodeCBOR(s *Schema, t *typePlan, data []byte, millis bool) (any, error) {
 	return t.st.box(p), nil
 }
 
-// checkCBORHead refuses what the protocol forbids: the target headers of AWS JSON (a proxy might route by them what we
+// checkCBORHead refuses what the protocol forbids: another method, the target headers of AWS JSON (a proxy might route by them what we
 // route by the path), a body of another type, and a client that takes no CBOR. The codes are those of Smithy's server
 // frameworks; AWS's own are not known.
 func checkCBORHead(r *http.Request, body bool, want string) error {
+	if r.Method != http.MethodPost {
+		return &FrameworkError{
+			Code: "MethodNotAllowedException", Status: http.StatusMethodNotAllowed, Sender: true, Message: "The method must be POST.",
+		}
+	}
 	h := r.Header
 	if len(h["X-Amz-Target"]) > 0 || len(h["X-Amzn-Target"]) > 0 {
 		return serialization("X-Amz-Target is not allowed in requests of RPC v2 CBOR.")
@@ -72,6 +77,10 @@ func checkCBORHead(r *http.Request, body bool, want string) error {
 
 // mediaType is the type of a Content-Type without its parameters, in lower case.
 func mediaType(contentType string) string {
+	switch contentType { // what nearly every client sends costs nothing
+	case "application/x-amz-json-1.0", "application/x-amz-json-1.1", "application/json", typeCBOR, typeAmzCBOR:
+		return contentType
+	}
 	if t, _, err := mime.ParseMediaType(contentType); err == nil {
 		return t
 	}
@@ -91,6 +100,7 @@ func accepts(accept, want string) bool {
 	return false
 }
 
+// Encode answers with 200 always: the protocol ignores the HTTP bindings of the model.
 func (a rpcCBOR) Encode(w http.ResponseWriter, op *Operation, out any, requestID string) error {
 	t := a.schema.prepared().types[op.Output]
 	p, ok := t.st.unbox(out)
@@ -102,12 +112,12 @@ func (a rpcCBOR) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 		return a.schema.rpcEvents(w, op, cborEvents{}, t, p).sendEvents(t, p)
 	}
 	if op.NoOutput {
-		send(w, op.success(), "", nil)
+		send(w, http.StatusOK, "", nil)
 		return nil
 	}
 	e := cborEncoder{buf: make([]byte, 0, 512)}
 	e.object(t, p, false)
-	send(w, op.success(), typeCBOR, e.buf)
+	send(w, http.StatusOK, typeCBOR, e.buf)
 	return nil
 }
 

@@ -6,9 +6,8 @@
 //
 // Read message.go first, then reader.go.
 //
-// Source: the AWS documentation's description of the encoding,
-// https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html, and
-// https://smithy.io/2.0/aws/amazon-eventstream.html; the limits are those of the AWS SDKs.
+// Source: https://smithy.io/2.0/aws/amazon-eventstream.html, limits included. Older SDKs read payloads of 16 MiB only, so
+// that no service should send larger ones.
 package eventstream
 
 import (
@@ -20,7 +19,7 @@ import (
 
 // Limits in bytes.
 const (
-	MaxPayload = 16 << 20
+	MaxPayload = 24 << 20
 	MaxHeaders = 128 << 10
 	MaxName    = 255       // of a header
 	MaxValue   = 1<<15 - 1 // of a string or bytes
@@ -60,7 +59,7 @@ type Header struct {
 	Data []byte // Bytes; UUID, 16 of them
 }
 
-// Message is one message. Equal names among its headers are possible; the first one counts.
+// Message is one message. No two of its headers have the same name.
 type Message struct {
 	Headers []Header
 	Payload []byte
@@ -77,7 +76,7 @@ var (
 // StringHeader returns a header that holds text.
 func StringHeader(name, value string) Header { return Header{Name: name, Type: String, Text: value} }
 
-// Get returns the first header of that name.
+// Get returns the header of that name.
 func (m *Message) Get(name string) (Header, bool) {
 	for i := range m.Headers {
 		if m.Headers[i].Name == name {

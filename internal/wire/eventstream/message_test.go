@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -112,11 +113,19 @@ func resum(b []byte) []byte {
 
 // withHeaders is a message around a block of headers.
 func withHeaders(block string) []byte {
-	b := make([]byte, preludeLen, 100)
+	b := make([]byte, preludeLen, 200)
 	b = append(append(b, block...), 0, 0, 0, 0)
 	binary.BigEndian.PutUint32(b, uint32(len(b)))
 	binary.BigEndian.PutUint32(b[4:], uint32(len(block)))
 	return resum(b)
+}
+
+// manyNames is a block of 26 headers, a to z.
+func manyNames() (block string) {
+	for c := 'a'; c <= 'z'; c++ {
+		block += "\x01" + string(c) + "\x00"
+	}
+	return block
 }
 
 func TestReaderRefusesWhatIsWrong(t *testing.T) {
@@ -155,6 +164,8 @@ func TestReaderRefusesWhatIsWrong(t *testing.T) {
 		{"length is cut", withHeaders("\x01a\x07\x00"), ErrMalformed},
 		{"text is cut", withHeaders("\x01a\x07\x00\x02x"), ErrMalformed},
 		{"text is too long", withHeaders("\x01a\x07\x80\x00"), ErrTooLarge},
+		{"name twice", withHeaders("\x01a\x00\x01b\x00\x01a\x01"), ErrMalformed},
+		{"name twice among many", withHeaders("\x02zz\x00" + manyNames() + "\x02zz\x00"), ErrMalformed},
 		{"text is not UTF-8", withHeaders("\x01a\x07\x00\x01\xff"), ErrMalformed},
 	}
 	for _, tt := range tests {
@@ -197,8 +208,10 @@ func TestRoundTrip(t *testing.T) {
 		var b []byte
 		for range rapid.IntRange(0, 4).Draw(rt, "messages") {
 			m := &Message{Payload: append([]byte{}, rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(rt, "payload")...)}
-			for range rapid.IntRange(0, 5).Draw(rt, "headers") {
-				m.Headers = append(m.Headers, drawHeader(rt))
+			for range rapid.IntRange(0, 20).Draw(rt, "headers") {
+				if h := drawHeader(rt); !slices.ContainsFunc(m.Headers, func(o Header) bool { return o.Name == h.Name }) {
+					m.Headers = append(m.Headers, h)
+				}
 			}
 			var err error
 			if b, err = Append(b, m); err != nil {

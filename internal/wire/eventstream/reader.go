@@ -95,7 +95,33 @@ func parseHeaders(b []byte) ([]Header, error) {
 		}
 		all, b = append(all, h), b[size:]
 	}
+	if name, ok := repeated(all); ok {
+		return nil, fmt.Errorf("%w: two headers %q", ErrMalformed, name)
+	}
 	return all, nil
+}
+
+// repeated returns a name that two headers have.
+func repeated(all []Header) (name string, ok bool) {
+	const few = 16 // up to which looking at all others is faster than a map
+	if len(all) <= few {
+		for i := range all {
+			for j := range i {
+				if all[i].Name == all[j].Name {
+					return all[i].Name, true
+				}
+			}
+		}
+		return "", false
+	}
+	had := make(map[string]struct{}, len(all))
+	for i := range all {
+		if _, ok := had[all[i].Name]; ok {
+			return all[i].Name, true
+		}
+		had[all[i].Name] = struct{}{}
+	}
+	return "", false
 }
 
 // parse reads the value that b starts with and returns its length.
