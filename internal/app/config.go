@@ -27,6 +27,7 @@ type Config struct {
 	File      string `name:"config" env:"GUST_CONFIG" type:"existingfile" placeholder:"FILE" group:"server" help:"Read settings from FILE: lines \"name = value\" with the names of these flags, # starts a comment."`
 	Data      string `env:"GUST_DATA" type:"path" default:"${data}" placeholder:"DIR" group:"server" help:"Keep everything in DIR (default: ${default})."`
 	Ephemeral bool   `env:"GUST_EPHEMERAL" group:"server" help:"Keep everything in memory and temporary files; --data is not used."`
+	Store     string `env:"GUST_STORE" placeholder:"URL" group:"server" help:"Keep all but packages and files in PostgreSQL 15 or newer: postgres://user@host/database. A password is better set in $GUST_STORE or a password file: other users see flags. By default everything is in --data."`
 	Listen    string `env:"GUST_LISTEN" default:"127.0.0.1:4566" placeholder:"ADDR" group:"server" help:"Serve the AWS API on ADDR; other addresses than this machine's loopback need --auth enforce (default: ${default})."`
 	LogLevel  string `env:"GUST_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" group:"server" help:"Log lines of LEVEL and above: debug (every API call), info, warn, error (default: ${default})."`
 	LogFormat string `env:"GUST_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" group:"server" help:"text or json (default: ${default})."`
@@ -163,6 +164,12 @@ func (c *Config) check() error {
 	}
 	if c.ResetRoot && !enforced {
 		return errors.New("--reset-root needs --auth enforce: development mode has no root credentials")
+	}
+	if c.Store != "" && !strings.HasPrefix(c.Store, "postgres://") && !strings.HasPrefix(c.Store, "postgresql://") {
+		return errors.New("--store: want a URL that begins with postgres://") // it may hold a password: not repeated here
+	}
+	if c.Store != "" && c.Ephemeral {
+		return errors.New("--ephemeral keeps everything in memory: it cannot go with --store")
 	}
 	if c.PoolSize < 0 || c.IdleTimeout < 0 {
 		return errors.New("--pool-size and --idle-timeout cannot be negative")

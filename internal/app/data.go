@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,17 +15,15 @@ import (
 	"syscall"
 
 	"github.com/gustcloud/gust/internal/access"
-	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/ids"
 	"github.com/gustcloud/gust/internal/store"
-	"github.com/gustcloud/gust/internal/store/engine/pebble"
 )
 
 // dataDir is the directory of one server, locked against a second one.
 //
 //	gust.lock   held while the server runs; the process id of its owner
 //	gust.sock   the operator's unix socket
-//	kv/         the store
+//	kv/         the store, unless it is in a database
 type dataDir struct {
 	path      string
 	temporary bool
@@ -89,28 +85,6 @@ func (d *dataDir) close() error {
 		err = errors.Join(err, os.RemoveAll(d.path))
 	}
 	return err
-}
-
-// openStore opens the store and says what can be done where it cannot be opened.
-func openStore(d *dataDir, clk clock.Clock, log *slog.Logger) (*pebble.Store, error) {
-	st, err := pebble.Open(pebble.Options{Dir: filepath.Join(d.path, "kv"), Ephemeral: d.temporary, Clock: clk, Log: log})
-	var (
-		corrupt *store.CorruptError
-		format  *store.FormatError
-	)
-	switch {
-	case errors.Is(err, store.ErrInUse):
-		return nil, inUse(d.path, "")
-	case errors.As(err, &corrupt):
-		return nil, &setupError{
-			err, "Nothing was changed. Restore " + d.path + " from a backup, or start with another --data DIR.",
-		}
-	case errors.As(err, &format):
-		return nil, &setupError{err, "Nothing was changed. Use that version, or start with another --data DIR."}
-	case errors.Is(err, fs.ErrPermission):
-		return nil, &setupError{err, "The data directory belongs to another user. Choose another one with --data DIR."}
-	}
-	return st, err
 }
 
 // sessionKey is the record of the key that signs session tokens: made at the first start, the same for every node of a

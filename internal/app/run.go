@@ -72,7 +72,7 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 	}
 	s.closers = append(s.closers, func() error { _ = s.listener.Close(); return nil }) // closed already when all went well
 	clk, source, metrics := clock.System{}, ids.System(), obs.NewMetrics()
-	st, err := openStore(s.data, clk, s.log)
+	st, err := openStore(ctx, c, s.data, clk, s.log)
 	if err != nil {
 		return err
 	}
