@@ -15,7 +15,8 @@ type Key struct {
 }
 
 // Keys finds the long-term access keys of all accounts. It is safe for concurrent use and fast: it is asked with every
-// request. What it finds is never older than the last change that its own process has acknowledged.
+// request. What it finds is never older than the last change that its own process has acknowledged, and at most seconds
+// older than what another process has changed.
 type Keys interface {
 	// Key finds an access key by its id.
 	Key(ctx context.Context, accessKeyID string) (Key, bool, error)

@@ -200,14 +200,21 @@ func TestKeysAreFoundAsTheyAreNow(t *testing.T) {
 // A reader that read before a change and comes to remember it after must not: the change was acknowledged meanwhile.
 func TestCacheForgetsForSlowReaders(t *testing.T) {
 	var c keyCache
-	_, _, before := c.get("AKIA")
+	now := time.Date(2026, 11, 25, 10, 15, 0, 0, time.UTC)
+	_, _, before := c.get("AKIA", now)
 	c.forget("AKIA")
-	c.put("AKIA", access.Key{Secret: "old", Active: true}, before)
-	if k, ok, _ := c.get("AKIA"); ok {
+	c.put("AKIA", cachedKey{access.Key{Secret: "old", Active: true}, now}, before)
+	if k, ok, _ := c.get("AKIA", now); ok {
 		t.Errorf("remembered %+v", k)
 	}
+	c.put("AKIA", cachedKey{access.Key{Secret: "new", Active: true}, now}, c.changes)
+	for age, want := range map[time.Duration]bool{0: true, maxKeyAge - 1: true, maxKeyAge: false} {
+		if _, ok, _ := c.get("AKIA", now.Add(age)); ok != want {
+			t.Errorf("after %v: %v", age, ok)
+		}
+	}
 	for i := range maxCachedKeys + 10 {
-		c.put(strings.Repeat("x", i%7)+string(rune(i)), access.Key{}, c.changes)
+		c.put(strings.Repeat("x", i%7)+string(rune(i)), cachedKey{}, c.changes)
 	}
 	if len(c.found) > maxCachedKeys {
 		t.Errorf("%d keys are remembered", len(c.found))

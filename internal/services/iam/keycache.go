@@ -13,35 +13,44 @@ import (
 	"github.com/gustcloud/gust/internal/store"
 )
 
-// maxCachedKeys bounds the cache; when it is full it starts again.
-const maxCachedKeys = 10_000
+const (
+	// maxCachedKeys bounds the cache; when it is full it starts again.
+	maxCachedKeys = 10_000
+	// maxKeyAge bounds how long a key that another node of the same store has changed is still taken for what it was.
+	maxKeyAge = 5 * time.Second
+)
 
 // keyCache remembers the access keys that requests were signed with, and when. Only keys that exist are in it, so that
 // made-up ids cost a read of the store but no memory.
 type keyCache struct {
 	mu    sync.Mutex
-	found map[string]access.Key
+	found map[string]cachedKey
 	// changes counts calls of forget: what was read before a change must not be remembered after it.
 	changes uint64
 	used    map[string]lastUse // not written yet
 }
 
-func (c *keyCache) get(id string) (k access.Key, ok bool, changes uint64) {
+type cachedKey struct {
+	access.Key
+	read time.Time // not later than the store was asked
+}
+
+func (c *keyCache) get(id string, now time.Time) (k access.Key, ok bool, changes uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k, ok = c.found[id]
-	return k, ok, c.changes
+	found, ok := c.found[id]
+	return found.Key, ok && now.Sub(found.read) < maxKeyAge, c.changes
 }
 
 // put remembers a key that was read when the cache had seen that many changes.
-func (c *keyCache) put(id string, k access.Key, changes uint64) {
+func (c *keyCache) put(id string, k cachedKey, changes uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if changes != c.changes {
 		return
 	}
 	if c.found == nil || len(c.found) >= maxCachedKeys {
-		c.found = map[string]access.Key{}
+		c.found = map[string]cachedKey{}
 	}
 	c.found[strings.Clone(id)] = k
 }
@@ -64,7 +73,8 @@ var _ access.Keys = (*Service)(nil)
 
 // Key implements access.Keys.
 func (s *Service) Key(ctx context.Context, accessKeyID string) (access.Key, bool, error) {
-	key, ok, changes := s.cache.get(accessKeyID)
+	now := s.Clock.Now()
+	key, ok, changes := s.cache.get(accessKeyID, now)
 	if ok {
 		return key, true, nil
 	}
@@ -87,7 +97,7 @@ func (s *Service) Key(ctx context.Context, accessKeyID string) (access.Key, bool
 	if err != nil || !found {
 		return access.Key{}, false, err
 	}
-	s.cache.put(accessKeyID, key, changes)
+	s.cache.put(accessKeyID, cachedKey{key, now}, changes)
 	return key, true, nil
 }
 
