@@ -102,7 +102,7 @@ func nameOrCaller(ctx context.Context, name *string) (string, error) {
 		return strings.Clone(*name), nil
 	}
 	caller := reqctx.From(ctx).PrincipalARN
-	if caller == "" || caller == access.Root(account(ctx)).ARN {
+	if caller == access.Root(account(ctx)).ARN {
 		return "", nil
 	}
 	path, ok := strings.CutPrefix(caller, "arn:aws:iam::"+account(ctx)+":user/")
