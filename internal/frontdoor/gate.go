@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,28 @@ type Gate struct {
 	log        *slog.Logger
 	calls      *prometheus.CounterVec
 	seconds    *prometheus.HistogramVec
+	meters     sync.Map // *wire.Operation to its *meters, as most calls need them
+}
+
+// meters are the metrics of an operation.
+type meters struct {
+	ok      prometheus.Counter // calls with status 200
+	seconds prometheus.Observer
+}
+
+// metersOf finds the metrics of a record's operation.
+func (g *Gate) metersOf(r record) *meters {
+	if m, ok := g.meters.Load(r.op); ok {
+		if m, ok := m.(*meters); ok {
+			return m
+		}
+	}
+	m := &meters{
+		ok:      g.calls.WithLabelValues(r.service, r.operation, strconv.Itoa(http.StatusOK)),
+		seconds: g.seconds.WithLabelValues(r.service, r.operation),
+	}
+	g.meters.Store(r.op, m)
+	return m
 }
 
 // NewGate registers the metrics of calls.
@@ -67,23 +90,26 @@ func (g *Gate) run(ctx context.Context, s wire.Service, op int, in any) (out any
 // record is what is remembered of a finished call.
 type record struct {
 	service, operation string
-	known              bool // the names are those of an implemented operation: only these become label values
+	op                 *wire.Operation // nil unless it is implemented: only these names become label values
 	status             int
 	took               time.Duration
 	err                error
 	inProcess          bool
 }
 
-// account writes the metrics and the audit line of the call req: failures of the server as errors, of an outside caller as information,
-// and what went well at debug level.
+// account writes the metrics and the audit line of the call req: failures of the server as errors, of an outside caller as
+// information, and what went well at debug level.
 func (g *Gate) account(ctx context.Context, req reqctx.Request, r record) {
-	service, operation := r.service, r.operation
-	if !r.known {
-		service, operation = "", ""
-	}
-	g.calls.WithLabelValues(service, operation, strconv.Itoa(r.status)).Inc()
-	if r.known {
-		g.seconds.WithLabelValues(service, operation).Observe(r.took.Seconds())
+	switch {
+	case r.op == nil:
+		g.calls.WithLabelValues("", "", strconv.Itoa(r.status)).Inc()
+	case r.status == http.StatusOK:
+		m := g.metersOf(r)
+		m.ok.Inc()
+		m.seconds.Observe(r.took.Seconds())
+	default:
+		g.calls.WithLabelValues(r.service, r.operation, strconv.Itoa(r.status)).Inc()
+		g.metersOf(r).seconds.Observe(r.took.Seconds())
 	}
 	level := slog.LevelDebug
 	switch {
@@ -151,7 +177,9 @@ func (c *Caller) Call(ctx context.Context, service, operation string, in any) (a
 	if err == nil {
 		out, err = c.gate.run(ctx, s, op, in)
 	}
-	r := record{service: service, operation: operation, known: true, status: http.StatusOK, err: err, inProcess: true}
+	r := record{
+		service: service, operation: operation, op: &s.Schema.Operations[op], status: http.StatusOK, err: err, inProcess: true,
+	}
 	if err != nil {
 		r.status = wire.FaultOf(s.Schema, err).Status
 	}
@@ -169,8 +197,10 @@ func (c *Caller) CallJSON(ctx context.Context, service, operation string, in []b
 	ctx, start := c.identified(ctx), c.now()
 	out, err := wire.CallJSON(s.Schema, operation, in, func(op int, in any) (any, error) { return c.gate.run(ctx, s, op, in) })
 	r := record{
-		service: service, operation: operation, known: s.Schema.Operation(operation) >= 0, status: http.StatusOK, err: err,
-		inProcess: true,
+		service: service, operation: operation, status: http.StatusOK, err: err, inProcess: true,
+	}
+	if op := s.Schema.Operation(operation); op >= 0 {
+		r.op = &s.Schema.Operations[op]
 	}
 	if failed := (*wire.CallError)(nil); errors.As(err, &failed) {
 		r.status = failed.Status

@@ -103,7 +103,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = d.fail(c, answer, err)
 	}
 	d.Gate.account(c.r.Context(), c.request, record{
-		service: c.target.name, operation: c.target.operation, known: c.target.op >= 0,
+		service: c.target.name, operation: c.target.operation, op: c.target.implemented(),
 		status: answer.status, took: d.Clock.Now().Sub(start), err: err,
 	})
 	if err != nil && answered && !errors.Is(err, wire.ErrStreamEnded) {
@@ -136,7 +136,7 @@ func (d *Door) route(c *call) error {
 	var err error
 	c.target, err = d.table.find(c.r, c.target.host, sig, c.formAction)
 	c.target.codec = wire.CodecFor(c.target.codec, c.r)
-	if ingress {
+	if _, ingress := c.target.host.Kind.Ingress(); ingress { // perhaps only by its signature
 		return noDoor(c.target.host)
 	}
 	if broken != nil { // routed all the same: the answer needs a protocol
@@ -158,6 +158,14 @@ func (c *call) formAction() (action, version string, err error) {
 // for the name of the operation, but no client is asked to send it.
 func (c *call) wantsForm() bool {
 	return c.target.unread && (c.target.service != nil || c.r.Header.Get("Expect") == "")
+}
+
+// implemented returns the operation, or nil when it is missing or unknown.
+func (t *target) implemented() *wire.Operation {
+	if t.op < 0 {
+		return nil
+	}
+	return &t.service.Schema.Operations[t.op]
 }
 
 func (d *Door) known(c *call) error {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 func TestValidationMessages(t *testing.T) {
@@ -186,6 +187,21 @@ func TestTypesWithoutConstraintsAreSkipped(t *testing.T) {
 	} {
 		if plan.types[ref].checks != want {
 			t.Errorf("%s: checks %v, want %v", plan.types[ref].Name, !want, want)
+		}
+	}
+}
+
+// TestKeysBreakTheRulesOfStrings: the quick check of a map's keys agrees with that of values.
+func TestKeysBreakTheRulesOfStrings(t *testing.T) {
+	for _, c := range []*Constraints{
+		{Min: "1"}, {Max: "4"}, {Min: "2", Max: "3"}, {Pattern: "[a-zé]+"}, {Enum: []string{"a", "éé"}}, {Min: "1", Max: "2", Pattern: "a*"},
+	} {
+		plan := typePlan{Type: &Type{Kind: KindString, Rules: c}}
+		prepareRules(&plan.rules, c)
+		for _, s := range []string{"", "a", "é", "aa", "éé", "aaa", "ééé", "éééé", "aaaa", "ééééé", "aaaaa", "😀", "b"} {
+			if got, want := plan.breaksText(s), len(plan.broken(unsafe.Pointer(&s))) > 0; got != want {
+				t.Errorf("%+v of %q: %t, want %t", c, s, got, want)
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
+	"sync"
 )
 
 // Source makes identifiers from a stream of random bytes. It is safe for concurrent use if Random is.
@@ -16,7 +17,33 @@ type Source struct {
 }
 
 // System draws from the operating system's generator.
-func System() Source { return Source{Random: rand.Reader} }
+func System() Source { return Source{Random: &drawn{}} }
+
+// drawn draws from the operating system's generator in advance: an id for each call of the API would be a system call each.
+// What was given out does not stay in its memory.
+type drawn struct {
+	mu   sync.Mutex
+	left int
+	buf  [512]byte
+}
+
+func (d *drawn) Read(p []byte) (int, error) {
+	if len(p) > len(d.buf)/8 {
+		return rand.Read(p)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left < len(p) {
+		if _, err := rand.Read(d.buf[:]); err != nil {
+			return 0, err
+		}
+		d.left = len(d.buf)
+	}
+	from := d.buf[d.left-len(p) : d.left]
+	d.left -= copy(p, from)
+	clear(from)
+	return len(p), nil
+}
 
 // UUID returns a random RFC 9562 UUID (version 4), lower case.
 func (s Source) UUID() string {

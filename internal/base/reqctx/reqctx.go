@@ -24,11 +24,26 @@ type Request struct {
 
 type key struct{}
 
+// carrier is context.WithValue for a Request, in one allocation: each call makes one.
+type carrier struct {
+	context.Context //nolint:containedctx // it is a context itself
+	request         Request
+}
+
+func (c *carrier) Value(k any) any {
+	if k == (key{}) {
+		return &c.request
+	}
+	return c.Context.Value(k)
+}
+
 // With returns a context that carries r.
-func With(ctx context.Context, r Request) context.Context { return context.WithValue(ctx, key{}, r) }
+func With(ctx context.Context, r Request) context.Context { return &carrier{ctx, r} }
 
 // From returns the request that ctx carries, or the zero Request.
 func From(ctx context.Context) Request {
-	r, _ := ctx.Value(key{}).(Request)
-	return r
+	if r, ok := ctx.Value(key{}).(*Request); ok {
+		return *r
+	}
+	return Request{}
 }
