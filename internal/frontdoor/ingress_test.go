@@ -23,6 +23,7 @@ func TestDoorSaysWhichDoorIsMissing(t *testing.T) {
 		{"from a web page", "GET", "http://xyz.lambda-url.us-east-1.localhost:4566/", []string{"Origin: https://evil.example"}, 501, "function URLs"},
 		{"preflight is the function's business", "OPTIONS", "http://xyz.lambda-url.us-east-1.localhost:4566/", []string{"Origin: https://ok.example", "Access-Control-Request-Method: POST"}, 501, "function URLs"},
 		{"deployed API by path", "GET", base + "/_aws/execute-api/abc/prod/pets", nil, 501, `deployed APIs of API Gateway yet; this request is for one of them ("abc")`},
+		{"deployed API by signature", "GET", base + "/pets", []string{"X-Amz-Date: 20261125T101500Z", "Authorization: AWS4-HMAC-SHA256 Credential=t/20261125/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=00"}, 501, "deployed APIs of API Gateway yet"},
 		{"registry", "GET", base + "/v2/", nil, 501, "the container registry"},
 		{"custom name", "GET", "http://shop.example/", []string{"Origin: https://evil.example"}, 501, `custom domain names yet; this request is for one of them ("shop.example")`},
 		{"management API is the AWS API", "POST", "http://abc.execute-api.us-east-1.localhost:4566/prod/@connections/x", []string{"Origin: https://evil.example"}, 403, "Web pages of"},

@@ -106,13 +106,16 @@ func ReadBodyWithin(r *http.Request, op *Operation, limit int64, grow func(bytes
 			Message: fmt.Sprintf("Content-Encoding %q is not supported.", shortened(enc)),
 		}
 	}
-	body, err := readUpTo(src, size, limit, grow)
+	var refused error
+	body, err := readUpTo(src, size, limit, func(n int64) error { refused = grow(n); return refused })
 	switch {
 	case errors.Is(err, errTooLarge):
 		return nil, tooLarge(op, limit)
+	case refused != nil:
+		return nil, fmt.Errorf("read the request body: %w", refused)
 	case err != nil && src != sent && sent.err == nil: // all arrived, so what arrived is wrong
 		return nil, notGzip(err)
-	case err != nil: // of the budget, too
+	case err != nil:
 		return nil, fmt.Errorf("read the request body: %w", err)
 	}
 	return body, nil
