@@ -17,7 +17,7 @@ func (a *allowance) spend(size uintptr) error {
 	if a.budget -= int(size); a.budget < 0 {
 		return &FrameworkError{
 			Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Sender: true,
-			Message: "The request has too many elements.",
+			Message: "The request has too many elements.", // unverified
 		}
 	}
 	return nil

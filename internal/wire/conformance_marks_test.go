@@ -35,7 +35,7 @@ func appliesTo(t *testing.T) map[string]map[string]string {
 				differing(fresh[direction], marks[direction]), direction, archive)
 		}
 	}
-	t.Logf("marks of %d cases read from %s", len(fresh["input"])+len(fresh["output"]), archive)
+	t.Logf("marks of %d cases read from %s", len(fresh["input"])+len(fresh["output"])+len(fresh["events"]), archive)
 	return fresh
 }
 
@@ -69,7 +69,7 @@ func archiveMarks(t *testing.T, archive string) map[string]map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	marks := map[string]map[string]string{"input": {}, "output": {}}
+	marks := map[string]map[string]string{"input": {}, "output": {}, "events": {}}
 	for files := tar.NewReader(z); ; {
 		h, err := files.Next()
 		if errors.Is(err, io.EOF) {
@@ -89,7 +89,7 @@ func archiveMarks(t *testing.T, archive string) map[string]map[string]string {
 		for _, word := range markWords.FindAllStringSubmatch(string(text), -1) {
 			switch {
 			case word[1] != "":
-				direction = map[string]string{"httpRequestTests": "input", "httpResponseTests": "output"}[word[1]]
+				direction = map[string]string{"httpRequestTests": "input", "httpResponseTests": "output", "eventStreamTests": "events"}[word[1]]
 			case word[2] != "":
 				if id = word[2]; direction != "" {
 					marks[direction][id] = "both"

@@ -125,6 +125,7 @@ func TestConformance(t *testing.T) {
 			})
 		}
 	}
+	all.runEvents(t, marks["events"], seen)
 	for direction, ids := range marks {
 		for id := range ids {
 			if !seen[direction+"/"+id] {

@@ -48,6 +48,11 @@ const (
 	prefixValidate = "com.amazon.coral.validate#"
 )
 
+// The text of internal failures is that of the AWS services' "Common Errors" pages, for instance
+// https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html (InternalFailure); that JSON services use it too is
+// unverified.
+const msgInternal = "The request processing has failed because of an unknown error, exception or failure."
+
 // FaultOf renders err as service s shows it: its modelled errors with their members, errors of the protocol layer and of
 // validation with their codes, and anything else as an internal failure that shows nothing of err (it is kept as Cause).
 func FaultOf(s *Schema, err error) *Fault {
@@ -82,7 +87,7 @@ func FaultOf(s *Schema, err error) *Fault {
 	}
 	return &Fault{
 		Code: "InternalFailure", Status: http.StatusInternalServerError, Prefix: prefixService, Cause: err,
-		Message: "The request processing has failed because of an unknown error, exception or failure.",
+		Message: msgInternal,
 	}
 }
 
@@ -138,6 +143,10 @@ func (s *Schema) errorType(code string) *typePlan {
 
 // UnknownOperation is the error for an operation that the model of s does not have. name may be "" when the request
 // named none.
+//
+// Sources: AWS JSON's code, without a message, is recorded by the tests of the emulator dynalite; InvalidAction's text stands in
+// public issue reports of IAM and ElastiCache clients, MissingAction's on the "Common Errors" pages. The status 404 of the rest
+// protocols, and their code, are unverified.
 func UnknownOperation(s *Schema, id ProtocolID, name string) error {
 	e := &FrameworkError{Code: "UnknownOperationException", Status: http.StatusBadRequest, Sender: true}
 	switch id {
@@ -173,7 +182,8 @@ func Unimplemented(s *Schema, id ProtocolID, name string) error {
 	return e
 }
 
-// serialization is the error for a request that does not parse.
+// serialization is the error for a request that does not parse. The code MalformedInput of query services is what public issue
+// reports of CloudWatch and IAM show; unverified for others.
 func serialization(format string, args ...any) error {
 	return &FrameworkError{
 		Code: "SerializationException", QueryCode: "MalformedInput", Status: http.StatusBadRequest,

@@ -306,6 +306,7 @@ func (d *jsonDecoder) textual(t *typePlan, v unsafe.Pointer, c byte) error {
 	return d.mismatch(t, "")
 }
 
+// decodeBase64's texts are DynamoDB's, recorded by the tests of the emulator dynalite; unverified for other services.
 func decodeBase64(s string) ([]byte, error) {
 	b := make([]byte, base64.StdEncoding.DecodedLen(len(s)))
 	n, err := base64.StdEncoding.Decode(b, unsafe.Slice(unsafe.StringData(s), len(s)))

@@ -44,7 +44,7 @@ func (s *scanner) peek() byte {
 func (s *scanner) open() error {
 	s.pos++
 	if s.level++; s.level > maxDepth {
-		return serialization("The request is nested deeper than %d levels.", maxDepth)
+		return serialization("The request is nested deeper than %d levels.", maxDepth) // unverified
 	}
 	return nil
 }

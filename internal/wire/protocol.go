@@ -173,6 +173,7 @@ func readUpTo(src io.Reader, size, limit int64, grow func(int64) error) ([]byte,
 	}
 }
 
+// notGzip's text is unverified.
 func notGzip(err error) error {
 	return &FrameworkError{
 		Code: "SerializationException", Status: http.StatusBadRequest, Sender: true,

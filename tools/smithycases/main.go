@@ -135,10 +135,12 @@ type writer struct {
 	log  io.Writer
 }
 
-// appliesTo writes {"input": {id: for whom}, "output": ...}.
+// appliesTo writes {"input": {id: for whom}, "output": ..., "events": ...}.
 func (w *writer) appliesTo() error {
-	marks := map[string]map[string]string{"input": {}, "output": {}}
-	for direction, trait := range map[string]string{"input": "httpRequestTests", "output": "httpResponseTests"} {
+	marks := map[string]map[string]string{"input": {}, "output": {}, "events": {}}
+	for direction, trait := range map[string]string{
+		"input": "httpRequestTests", "output": "httpResponseTests", "events": "eventStreamTests",
+	} {
 		for _, c := range w.m.collect(trait) {
 			if _, ok := protocols[c.protocol]; !ok {
 				continue
