@@ -126,6 +126,9 @@ func (b *binding) decodeQuery(raw string, p unsafe.Pointer) (seen uint64, err er
 	if raw == "" {
 		return 0, nil
 	}
+	if b.queryMap == nil && !strings.ContainsAny(raw, "%+;") {
+		return b.decodePlainQuery(raw, p)
+	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return 0, serialization("The query string is not properly encoded") // unverified
@@ -150,6 +153,34 @@ func (b *binding) decodeQuery(raw string, p unsafe.Pointer) (seen uint64, err er
 			delete(values, key)
 		}
 		return seen, b.setQueryMap(f.typ, unsafe.Add(p, f.Off), values)
+	}
+	return seen, nil
+}
+
+// decodePlainQuery is decodeQuery for a query string in which nothing is encoded: it needs no map of the parameters.
+func (b *binding) decodePlainQuery(raw string, p unsafe.Pointer) (seen uint64, err error) {
+	for _, f := range b.query {
+		var given []string
+		for pair := range strings.SplitSeq(raw, "&") {
+			key, value, _ := strings.Cut(pair, "=")
+			if key != f.wire {
+				continue
+			}
+			if f.typ.Kind == KindList {
+				given = append(given, value)
+				continue
+			}
+			if err := b.setText(f, p, value, TimeISO8601); err != nil {
+				return 0, err
+			}
+			seen |= f.track
+			break // the first one counts
+		}
+		if given != nil {
+			if err := b.setTexts(f.typ, unsafe.Add(p, f.Off), given, TimeISO8601); err != nil {
+				return 0, err
+			}
+		}
 	}
 	return seen, nil
 }

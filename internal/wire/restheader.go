@@ -56,7 +56,8 @@ func (b *binding) decodeHeaders(h http.Header, p unsafe.Pointer) (seen uint64, e
 			if f.typ.mp.absent(v) {
 				f.typ.mp.empty(v)
 			}
-			if err := setText(f.typ.elem, room, given[0], TimeRFC822); err != nil {
+			// Of several the values are joined, as RFC 9110, section 5.3 has it and S3 does with its metadata.
+			if err := setText(f.typ.elem, f.typ.room(room), strings.Join(given, ","), TimeRFC822); err != nil {
 				return 0, err
 			}
 			f.typ.mp.store(v, strings.ToLower(name[len(prefix):]), room)
@@ -118,24 +119,10 @@ func unquote(line string) (text, rest string) {
 	return b.String(), ""
 }
 
-// writeHeaders puts the header members of the structure at p into h and returns the status that a member gives, or 0. A
-// header of its own wins over an entry of a map.
+// writeHeaders puts the header members of the structure at p into h and returns the status that a member gives, or 0.
 func writeHeaders(h http.Header, t *typePlan, p unsafe.Pointer, inError bool) (status int) {
 	if !t.bound {
 		return 0
-	}
-	for i := range t.fields {
-		f := &t.fields[i]
-		if f.Loc != InHeaders {
-			continue
-		}
-		if v, ok := f.shown(p, inError); ok {
-			room := f.typ.mp.scratch()
-			for _, key := range f.typ.mp.keys(v) {
-				f.typ.mp.load(v, key, room)
-				h.Set(f.wire+key, string(appendScalar(nil, f.typ.elem, room, TimeRFC822)))
-			}
-		}
 	}
 	for i := range t.fields {
 		f := &t.fields[i]
@@ -151,7 +138,30 @@ func writeHeaders(h http.Header, t *typePlan, p unsafe.Pointer, inError bool) (s
 			h[http.CanonicalHeaderKey(f.wire)] = []string{f.headerText(v)}
 		}
 	}
+	for i := range t.fields {
+		if f := &t.fields[i]; f.Loc == InHeaders {
+			if v, ok := f.shown(p, inError); ok {
+				f.writeMap(h, v)
+			}
+		}
+	}
 	return status
+}
+
+// writeMap writes a header for each entry of the map at v; a header that is there already stays. The keys keep their
+// letters: clients show them to their users (S3's metadata).
+func (f *fieldPlan) writeMap(h http.Header, v unsafe.Pointer) {
+	room := f.typ.mp.scratch()
+	for _, key := range f.typ.mp.keys(v) {
+		name := f.wire + key
+		if _, taken := h[http.CanonicalHeaderKey(name)]; taken {
+			continue
+		}
+		f.typ.mp.load(v, key, room)
+		if value, ok := f.typ.held(room); ok {
+			h[name] = []string{string(appendScalar(nil, f.typ.elem, value, TimeRFC822))}
+		}
+	}
 }
 
 // headerText renders the value at v.
@@ -159,12 +169,14 @@ func (f *fieldPlan) headerText(v unsafe.Pointer) string {
 	tf := f.timeFormat(TimeRFC822)
 	if f.typ.Kind == KindList {
 		var b []byte
-		n := f.typ.sl.length(v)
-		for i := range n {
-			if i > 0 {
+		for i := range f.typ.sl.length(v) {
+			e, ok := f.typ.held(f.typ.sl.at(v, i))
+			if !ok {
+				continue
+			}
+			if len(b) > 0 {
 				b = append(b, ", "...)
 			}
-			e := f.typ.sl.at(v, i)
 			if elemFormat := f.typ.elem.Time; elemFormat != TimeDefault {
 				tf = elemFormat
 			}
@@ -174,6 +186,9 @@ func (f *fieldPlan) headerText(v unsafe.Pointer) string {
 	}
 	if f.Flags&JSONValue != 0 {
 		return base64.StdEncoding.EncodeToString([]byte(*(*string)(v)))
+	}
+	if f.typ.Kind == KindString {
+		return *(*string)(v)
 	}
 	return string(appendScalar(nil, f.typ, v, tf))
 }
