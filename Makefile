@@ -71,7 +71,7 @@ bench: build ## Go benchmarks and `gust bench`, into bench/out
 
 gen: | setup ## Regenerate the contracts; the tree must not change
 	go generate ./internal/awsapi ./bench/wire
-	go -C test generate ./events
+	go -C test generate ./events ./protocols
 
 import-models: | setup ## Trim botocore's service models again (the version that model/SOURCE names)
 	@tools/import-models.sh

@@ -42,10 +42,10 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestOtherContractsAreFresh does the same for those of bench/wire and test/events.
+// TestOtherContractsAreFresh does the same for those of the benchmarks and the tests.
 func TestOtherContractsAreFresh(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{"../../bench/wire", "../../test/events"} {
+	for _, dir := range []string{"../../bench/wire", "../../test/events", "../../test/protocols"} {
 		ops, err := readOps(filepath.Join(dir, "ops.txt"))
 		if err != nil {
 			t.Fatal(err)
