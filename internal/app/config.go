@@ -39,7 +39,7 @@ type Config struct {
 	Auth        string   `env:"GUST_AUTH" enum:"development,enforce" default:"development" placeholder:"MODE" group:"security" help:"development: accept any access key; enforce: verify the signature of every request (default: ${default})."`
 	ResetRoot   bool     `name:"reset-root" group:"security" help:"With --auth enforce: make new root credentials and print them; the old ones end."`
 	AllowOrigin []string `env:"GUST_ALLOW_ORIGIN" placeholder:"URL" group:"security" help:"Let web pages of this origin call the API (\"https://app.example.com\"); may be repeated. By default browsers may not."`
-	Domain      []string `env:"GUST_DOMAIN" placeholder:"NAME" group:"security" help:"Answer to this host name and its sub-names too, beside IP addresses and localhost; may be repeated."`
+	Domain      []string `env:"GUST_DOMAIN" placeholder:"NAME" group:"security" help:"Answer to NAME, the host of your clients' endpoint, and to its sub-names (buckets, APIs, services) too, beside addresses, localhost, gust.internal, localhost.localstack.cloud and AWS's own domains; may be repeated."`
 }
 
 // authEnforce is the value of Config.Auth that verifies signatures.

@@ -161,7 +161,7 @@ func (s *server) serve(ctx context.Context) error {
 	api.BaseContext = func(net.Listener) context.Context { return work }
 	s.worker.door.BaseContext = api.BaseContext
 	servers := []*http.Server{api}
-	spawn("API", func(context.Context) error { return ignoreClosed(api.Serve(s.listener)) })
+	spawn("API", func(context.Context) error { return ignoreClosed(api.Serve(frontdoor.Limit(s.listener, frontdoor.MaxConnections))) })
 	if l := s.socket(ctx); l != nil {
 		operator := frontdoor.NewServer(admin.SocketHandler(s.admin), s.log)
 		servers = append(servers, operator)

@@ -2,10 +2,24 @@
 
 // Package frontdoor is the AWS API door: an http.Handler that speaks every service's protocol, and the in-process caller
 // that services reach each other through. It does not listen by itself (NewServer only configures), knows no service, and
-// serves neither the operator's paths (/_gust/, internal/admin) nor customers' own traffic.
+// serves neither the operator's paths (/_gust/, internal/admin) nor customers' own traffic: requests for deployed APIs,
+// function URLs, websites and the like are recognised, and answered with the door that is missing.
 //
-// Read this file first: the stages of a call in their order. Then route.go (which service and operation), guard.go
-// (browsers), gate.go (what calls from outside and in-process share).
+// How a request finds its service, cheapest evidence first; the first that says something decides:
+//
+//   - The host name, or a path that stands for one (vhost, ingress.go): customers' traffic, whatever else the request says.
+//   - The service in the signature's scope. Where several services sign with one name, X-Amz-Target, the version of a
+//     form, the path and the host name tell them apart (choose.go).
+//   - Without a signature: X-Amz-Target, the service of a smithy path (/service/X/operation/Y), a service's own host name,
+//     Action and Version of a form (of a queue URL: SQS), a path that begins with a date. What is left is S3.
+//
+// The protocol is what the request looks like (shapeOf), the operation what the header, the smithy path or the form names;
+// else method, path and constant query parameters decide (trie.go), in S3 also what its operations require (s3.go). Paths
+// are matched as sent: "//", ".." and "%2F" are parts of keys. Only the body of an unsigned form is read for all that.
+//
+// Read this file first: the stages of a call in their order. Then route.go and choose.go (which service and operation),
+// guard.go (browsers), body.go and server.go (what slow and large requests can cost), gate.go (what calls from outside and
+// in-process share). testdata/routes.txt has the requests of real clients and where they go.
 package frontdoor
 
 import (
