@@ -93,7 +93,7 @@ func TestEC2Answers(t *testing.T) {
 			if w.Code != 200 || w.Body.String() != declaration+tt.body {
 				t.Errorf("got  %d %s\nwant %s", w.Code, w.Body, declaration+tt.body)
 			}
-			if w.Header().Get("Content-Type") != "text/xml;charset=UTF-8" || requestID(w, "x-amzn-RequestId") != "req-1" {
+			if w.Header().Get("Content-Type") != "text/xml;charset=UTF-8" || header(w, "x-amzn-RequestId") != "req-1" {
 				t.Errorf("headers %v", w.Header())
 			}
 		})
@@ -146,7 +146,7 @@ func TestEC2Errors(t *testing.T) {
 			if w.Code != tt.status || w.Body.String() != want {
 				t.Errorf("got  %d %s\nwant %d %s", w.Code, w.Body, tt.status, want)
 			}
-			if w.Header().Get("Content-Type") != "text/xml;charset=UTF-8" || requestID(w, "x-amzn-RequestId") != "req-1" {
+			if w.Header().Get("Content-Type") != "text/xml;charset=UTF-8" || header(w, "x-amzn-RequestId") != "req-1" {
 				t.Errorf("headers %v", w.Header())
 			}
 		})

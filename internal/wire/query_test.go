@@ -176,7 +176,7 @@ func TestQueryErrors(t *testing.T) {
 			if w.Code != tt.status || w.Body.String() != want {
 				t.Errorf("got  %d %s\nwant %d %s", w.Code, w.Body, tt.status, want)
 			}
-			if w.Header().Get("Content-Type") != "text/xml" || requestID(w, "x-amzn-RequestId") != "req-1" {
+			if w.Header().Get("Content-Type") != "text/xml" || header(w, "x-amzn-RequestId") != "req-1" {
 				t.Errorf("headers %v", w.Header())
 			}
 		})

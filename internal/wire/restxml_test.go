@@ -34,7 +34,7 @@ func encodeParcels(tb testing.TB, s *Schema, op string, out any) *httptest.Respo
 }
 
 // requestID returns the header called name, spelt exactly so.
-func requestID(w *httptest.ResponseRecorder, name string) string {
+func header(w *httptest.ResponseRecorder, name string) string {
 	return strings.Join(w.Header()[name], ",")
 }
 
@@ -237,7 +237,7 @@ func TestRESTXMLStreams(t *testing.T) {
 	if !errors.Is(err, ErrAborted) || w.Body.String() != "half" {
 		t.Errorf("output that breaks: got %q, %v", w.Body, err)
 	}
-	if got := w.Header(); got.Get("Content-Type") != "text/csv" || got.Get("Content-Length") != "8" || requestID(w, "x-amz-request-id") != "req-1" {
+	if got := w.Header(); got.Get("Content-Type") != "text/csv" || got.Get("Content-Length") != "8" || header(w, "x-amz-request-id") != "req-1" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -296,7 +296,7 @@ func TestRESTXMLAnswers(t *testing.T) {
 		})
 	}
 	w := encodeParcels(t, &parcels, "SendParcel", full)
-	if got := w.Header(); got.Get("X-Greeting") != "hello" || requestID(w, "x-amzn-RequestId") != "req-1" {
+	if got := w.Header(); got.Get("X-Greeting") != "hello" || header(w, "x-amzn-RequestId") != "req-1" {
 		t.Errorf("headers %v", got)
 	}
 	again, err := decodeParcel(t, &parcels, w.Body.String())
@@ -406,7 +406,7 @@ func TestRESTXMLErrors(t *testing.T) {
 					ids = []string{"x-amz-request-id", "x-amz-id-2"}
 				}
 				for _, name := range ids {
-					if got := requestID(w, name); got != "req-1" {
+					if got := header(w, name); got != "req-1" {
 						t.Errorf("%s: %q", name, got)
 					}
 				}
@@ -452,4 +452,20 @@ func FuzzRESTXML(f *testing.F) {
 			t.Errorf("first  %s\nsecond %s", first, second)
 		}
 	})
+}
+
+func TestHeaderMapsKeepTheirLetters(t *testing.T) {
+	typ := testSchema.prepared().types[tBound]
+	p, _ := typ.st.unbox(&boundIO{Meta: map[string]string{"foo-bar": "1", "Foo": "2"}})
+	w := httptest.NewRecorder()
+	writeHeaders(w.Header(), typ, p, false)
+	if header(w, "X-Meta-foo-bar") != "1" || header(w, "X-Meta-Foo") != "2" {
+		t.Errorf("got %v", w.Header())
+	}
+	w = httptest.NewRecorder()
+	w.Header().Set("X-Meta-Foo", "own")
+	writeHeaders(w.Header(), typ, p, false)
+	if header(w, "X-Meta-Foo") != "own" {
+		t.Errorf("a map overwrote a header: %v", w.Header())
+	}
 }
