@@ -10,7 +10,7 @@ import (
 
 // Service is one service whose model is imported, whether anything of it is implemented or not.
 type Service struct {
-	ID          string            // its folder here, and its name in Caller: "sqs"
+	ID          string            // its model, and its name in Caller: "cognito-idp"; the folder has no hyphens
 	ServiceID   string            // of the SDKs: "CloudWatch Logs"
 	Protocols   []wire.ProtocolID // those that its clients may speak, the preferred one first
 	Implemented int               // operations of ops.txt

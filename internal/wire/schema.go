@@ -43,7 +43,7 @@ import "sync"
 //   - Types of one service refer to each other by index (Ref) in Schema.Types, so the table is static data without
 //     initialisation cycles. Types[0] is the zero Type and stands for "none".
 //
-// A generated table looks like
+// A table looks like this; generated code holds its types as text (table.go).
 //
 //	var schema = wire.Schema{ID: "sqs", Protocols: []wire.ProtocolID{wire.ProtocolJSON, wire.ProtocolQuery}, ...
 //		Types: []wire.Type{
@@ -249,7 +249,7 @@ const (
 // Schema is the static table of one service. Generated code declares it as a package variable and hands out its address;
 // only the unexported part and Types change, once, at the first use.
 type Schema struct {
-	ID             string // the folder in internal/awsapi, and the service's name in Caller: "sqs"
+	ID             string // of the service in Caller; without hyphens the folder in internal/awsapi: "sqs"
 	ServiceID      string // of the SDKs: "CloudWatch Logs"
 	SigningName    string // in the credential scope; equal to EndpointPrefix where the model has none
 	EndpointPrefix string
