@@ -63,14 +63,19 @@ func (l *lender) value(t *typePlan, from, to unsafe.Pointer) {
 	case KindList:
 		t.sl.empty(to)
 		for i := range t.sl.length(from) {
-			l.value(t.elem, t.sl.at(from, i), t.sl.extend(to))
+			slot := t.sl.extend(to)
+			if e, ok := t.held(t.sl.at(from, i)); ok {
+				l.value(t.elem, e, t.room(slot))
+			}
 		}
 	case KindMap:
 		t.mp.empty(to)
 		room, copied := t.mp.scratch(), t.mp.scratch()
 		for _, key := range t.mp.keys(from) {
 			t.mp.load(from, key, room)
-			l.value(t.elem, room, copied)
+			if e, ok := t.held(room); ok {
+				l.value(t.elem, e, t.room(copied))
+			}
 			t.mp.store(to, l.text(key), copied)
 		}
 	case KindAttribute:
@@ -140,13 +145,17 @@ func (l *lender) spoil(t *typePlan, v unsafe.Pointer) {
 		l.spoilMembers(t, v)
 	case KindList:
 		for i := range t.sl.length(v) {
-			l.spoil(t.elem, t.sl.at(v, i))
+			if e, ok := t.held(t.sl.at(v, i)); ok {
+				l.spoil(t.elem, e)
+			}
 		}
 	case KindMap:
 		room := t.mp.scratch()
 		for _, key := range t.mp.keys(v) {
 			t.mp.load(v, key, room)
-			l.spoil(t.elem, room)
+			if e, ok := t.held(room); ok {
+				l.spoil(t.elem, e)
+			}
 			t.mp.store(v, key, room)
 		}
 	case KindInt32, KindFloat32:

@@ -94,3 +94,25 @@ func TestLendKeepsStreams(t *testing.T) {
 		t.Error("a string was lent")
 	}
 }
+
+// TestLendSparse: the elements of sparse lists and maps are pointers, and may be nil.
+func TestLendSparse(t *testing.T) {
+	in := func() *parcelGaps {
+		return &parcelGaps{List: []*string{new("a"), nil}, Map: map[string]*label{"k": {Key: "x"}, "l": nil}}
+	}
+	original := in()
+	v, take, err := Lend(&parcels, pGaps, original)
+	if err != nil || !reflect.DeepEqual(v, in()) {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	kept := *v.(*parcelGaps)
+	take()
+	if !reflect.DeepEqual(original, in()) || *kept.List[0] != "#" || kept.List[1] != nil {
+		t.Errorf("original %+v, kept %+v", original, kept)
+	}
+	for _, l := range kept.Map {
+		if l != nil && l.Key != "#" {
+			t.Errorf("kept %+v", l)
+		}
+	}
+}

@@ -88,7 +88,7 @@ func (t *typePlan) held(slot unsafe.Pointer) (v unsafe.Pointer, ok bool) {
 // alloc returns a new zero value of t.
 func (t *typePlan) alloc() unsafe.Pointer {
 	switch t.Kind {
-	case KindStruct, KindUnion:
+	case KindStruct, KindUnion, KindAttribute:
 		return t.st.alloc()
 	case KindList:
 		return t.sl.alloc()
