@@ -182,10 +182,15 @@ func TestEventStreamStopsWhenTheClientIsGone(t *testing.T) {
 
 func TestEventStreamsAreSentAsTheyCome(t *testing.T) {
 	next := make(chan string)
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seq := func(yield func(suiteEvent, error) bool) {
-			for text := range next {
-				if !yield(said(text), nil) {
+			for {
+				select {
+				case text, ok := <-next:
+					if !ok || !yield(said(text), nil) {
+						return
+					}
+				case <-r.Context().Done():
 					return
 				}
 			}
@@ -194,7 +199,9 @@ func TestEventStreamsAreSentAsTheyCome(t *testing.T) {
 	}))
 	defer srv.Close()
 	go func() { next <- "one" }()
-	resp, err := srv.Client().Get(srv.URL)
+	client := srv.Client()
+	client.Timeout = 10 * time.Second // what is held back would never come
+	resp, err := client.Get(srv.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +215,7 @@ func TestEventStreamsAreSentAsTheyCome(t *testing.T) {
 			next <- following
 		}
 	}
-	close(next)
+	close(next) // ends the sequence
 	if _, err := in.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v", err)
 	}
