@@ -101,6 +101,7 @@ type overlayShape struct {
 	Required   []string     `json:"required"`
 	ElemName   string       `json:"elemName"` // locationName of a list's member or a map's value
 	KeyName    string       `json:"keyName"`  // of a map's key
+	XMLName    string       `json:"xmlName"`  // what the root is called that holds the shape
 }
 
 func readOverlay(name string) (*overlay, error) {
@@ -247,6 +248,9 @@ func (x overlayShape) apply(s *c2j.Shape) error {
 			return errors.New("it has no keys")
 		}
 		s.Key.LocationName = x.KeyName
+	}
+	if x.XMLName != "" {
+		s.LocationName = x.XMLName
 	}
 	if x.Open && len(s.Enum) == 0 {
 		return errors.New("it is no enum")
