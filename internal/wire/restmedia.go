@@ -23,7 +23,7 @@ func (a restJSON) negotiate(op *Operation, in restInput, r Request) error {
 		switch {
 		case !some && given != "":
 			return unsupportedType(given)
-		case some && want != "" && !sameType(given, want):
+		case some && want != "" && !sameType(given, want) && (want != typeJSON || !isAWSJSON(given)):
 			return unsupportedType(given)
 		}
 	}
@@ -91,6 +91,11 @@ func (a restJSON) answerType(op *Operation) string {
 func sameType(given, want string) bool {
 	given, _, _ = strings.Cut(given, ";")
 	return strings.EqualFold(strings.TrimSpace(given), want)
+}
+
+// isAWSJSON: older SDKs for Java give every JSON body the name that AWS JSON has (unverified).
+func isAWSJSON(given string) bool {
+	return sameType(given, "application/x-amz-json-1.1") || sameType(given, "application/x-amz-json-1.0")
 }
 
 // takes tells whether one of the ranges of Accept headers covers have. Weights do not matter: there is nothing to choose

@@ -19,6 +19,7 @@ func TestRESTJSONMediaTypes(t *testing.T) {
 	}{
 		{"document", "Bound", restRequest(t, "/", "{}", []string{"i", "p"}, "Accept", "text/html, application/json;q=0.9"), ""},
 		{"document with a parameter", "Bound", mediaRequest(t, "{}", "Application/JSON; charset=utf-8"), ""},
+		{"document called AWS JSON", "Bound", mediaRequest(t, "{}", "application/x-amz-json-1.1"), ""},
 		{"form", "Bound", mediaRequest(t, "{}", "application/x-www-form-urlencoded"), "UnsupportedMediaTypeException"},
 		{"no type", "Bound", mediaRequest(t, "{}", ""), "UnsupportedMediaTypeException"},
 		{"type without a body", "Bound", mediaRequest(t, "", "text/plain"), ""},
