@@ -3,7 +3,6 @@
 package frontdoor
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -27,30 +26,20 @@ type authentication struct {
 	err      error       // answered when the protocol is known
 }
 
-// begin verifies the head of a call before anything of its body is read: routing reads forms. An error waits for
-// authenticate; until then the body cannot be read.
+// begin verifies the head of a call before anything of its body is read. An error waits for authenticate: the answer needs
+// the protocol, which routing tells without the body of a signed call.
 func (d *Door) begin(c *call) {
 	a := &c.auth
 	a.identity, a.body, a.err = d.Authenticator.Authenticate(c.r, c.sig, d.Clock.Now())
-	switch {
-	case a.err != nil && c.sig != nil:
-		c.r.Body = unreadable{c.r.Body, a.err}
-	case a.body != nil:
-		c.r.Body = a.body
-		if a.body.Chunked() {
-			c.r.ContentLength = a.body.Length()
-			unchunk(c.r.Header)
-		}
+	if a.body == nil {
+		return
+	}
+	c.r.Body = a.body
+	if a.body.Chunked() {
+		c.r.ContentLength = a.body.Length()
+		unchunk(c.r.Header)
 	}
 }
-
-// unreadable is the body of a request that is refused.
-type unreadable struct {
-	io.ReadCloser
-	err error
-}
-
-func (u unreadable) Read([]byte) (int, error) { return 0, u.err }
 
 // unchunk takes aws-chunked, which is off already, out of Content-Encoding.
 func unchunk(h http.Header) {
@@ -112,7 +101,7 @@ func (d *Door) verified(c *call) error {
 	return drained(c.auth.body)
 }
 
-// checkService refuses a signature for another service than the one that the call reaches.
+// checkService refuses a signature for another service than the one that the call reaches, whatever routing goes by.
 func checkService(c *call) error {
 	t := &c.target
 	if t.service == nil || c.sig.Scope.Service == t.service.Schema.SigningName {
