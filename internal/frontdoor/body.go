@@ -106,9 +106,8 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return n, tooSlow(err)
-	case err != nil: // also the end: whoever works on the request now may take long
+	case err != nil: // at the end net/http takes the deadline off: whoever works on the request now may take long
 		b.ended = true
-		_ = b.control.SetReadDeadline(time.Time{}) // fails only on a broken connection
 	}
 	return n, err
 }

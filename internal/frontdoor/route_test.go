@@ -218,6 +218,9 @@ func TestTrie(t *testing.T) {
 		{"GET", "/apis/{Id}/stages"},
 		{"GET", "/apis/fixed/{Rest+}"},
 		{"POST", "/apis/{Id}/"},
+		{"PUT", "/{Bucket}/{Key+}?x-id=PutObject"},
+		{"GET", "/mrap/{Name+}/policy"},
+		{"GET", "/mrap/{Name+}/policy?full"},
 	} {
 		tr.add(r[0], r[1], i)
 	}
@@ -241,6 +244,13 @@ func TestTrie(t *testing.T) {
 		{"POST", "/apis/x", "", 7, "x"},
 		{"POST", "/apis/x/y", "", -1, ""},
 		{"PUT", "/", "", -1, ""},
+		{"PUT", "/b/k", "", 8, "b k"},
+		{"PUT", "/b/k", "x-id=Other", 8, "b k"},
+		{"GET", "/mrap/a/b/policy", "", 9, "a/b"},
+		{"GET", "/mrap/a/policy", "full", 10, "a"},
+		{"GET", "/mrap//policy", "", 3, "mrap /policy"},
+		{"GET", "/b", "list%2Dtype=%32", 2, "b"},
+		{"GET", "/b", "list-type=%zz&list-type=2", 2, "b"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.method+" "+tt.path+"?"+tt.query, func(t *testing.T) {
