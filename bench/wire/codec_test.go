@@ -38,7 +38,7 @@ var sendMessageResult = sqs.SendMessageResult{
 }
 
 func BenchmarkSQSSendMessage(b *testing.B) {
-	s := sqs.Schema()
+	s := sqs.Schema().Prepare()
 	p, op, w := s.Protocol(wire.ProtocolJSON), &s.Operations[0], discard{http.Header{}}
 	body := []byte(sendMessage)
 	b.Run("gust", func(b *testing.B) {
@@ -98,7 +98,7 @@ type plainValue struct {
 }
 
 func BenchmarkDynamoDBPutItem(b *testing.B) {
-	s := dynamodb.Schema()
+	s := dynamodb.Schema().Prepare()
 	p, op := s.Protocol(wire.ProtocolJSON), &s.Operations[0]
 	body := []byte(putItem)
 	b.Run("gust", func(b *testing.B) {
@@ -148,7 +148,7 @@ func invoke(tb testing.TB) wire.Request {
 }
 
 func BenchmarkLambdaInvoke(b *testing.B) {
-	s := lambda.Schema()
+	s := lambda.Schema().Prepare()
 	p, op, w := s.Protocol(wire.ProtocolRESTJSON), &s.Operations[0], discard{http.Header{}}
 	req := invoke(b)
 	b.Run("gust", func(b *testing.B) {
@@ -190,15 +190,15 @@ func TestBothSidesDoTheSameWork(t *testing.T) {
 		}
 		return v
 	}
-	got := decode(sqs.Schema(), wire.ProtocolJSON, wire.Request{Body: []byte(sendMessage)})
+	got := decode(sqs.Schema().Prepare(), wire.ProtocolJSON, wire.Request{Body: []byte(sendMessage)})
 	if want := unmarshal(sendMessage, &sqs.SendMessageRequest{}); !reflect.DeepEqual(got, want) {
 		t.Errorf("SendMessage: %+v, want %+v", got, want)
 	}
-	got = decode(lambda.Schema(), wire.ProtocolRESTJSON, invoke(t))
+	got = decode(lambda.Schema().Prepare(), wire.ProtocolRESTJSON, invoke(t))
 	if want := unmarshal(invokeJSON, &lambda.InvocationRequest{}); !reflect.DeepEqual(got, want) {
 		t.Errorf("Invoke: %+v, want %+v", got, want)
 	}
-	put := decode(dynamodb.Schema(), wire.ProtocolJSON, wire.Request{Body: []byte(putItem)}).(*dynamodb.PutItemInput)
+	put := decode(dynamodb.Schema().Prepare(), wire.ProtocolJSON, wire.Request{Body: []byte(putItem)}).(*dynamodb.PutItemInput)
 	want := unmarshal(putItem, &plainPutItem{}).(*plainPutItem)
 	if put.TableName != want.TableName || *put.ConditionExpression != *want.ConditionExpression || *put.ReturnValues != *want.ReturnValues {
 		t.Errorf("PutItem: %+v, want %+v", put, want)

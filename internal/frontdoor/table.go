@@ -101,6 +101,7 @@ func (s *service) speaks(id wire.ProtocolID) bool {
 
 // fill makes the trie.
 func (s *service) fill() {
+	s.Schema.Prepare()
 	for i := range s.Schema.Operations {
 		op := &s.Schema.Operations[i]
 		s.rest.add(op.Method, op.URI, i)

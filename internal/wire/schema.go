@@ -247,7 +247,7 @@ const (
 )
 
 // Schema is the static table of one service. Generated code declares it as a package variable and hands out its address;
-// only the unexported part and Types change, once, at the first use.
+// only the unexported part, Types and Operations change, once, at the first use.
 type Schema struct {
 	ID             string // of the service in Caller; without hyphens the folder in internal/awsapi: "sqs"
 	ServiceID      string // of the SDKs: "CloudWatch Logs"
@@ -279,7 +279,7 @@ type Schema struct {
 	// MaxBody caps request bodies in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
 
-	// Types is empty before the first use when it is made of Table and Go: see table.go, and Prepare.
+	// Types and Operations are empty before the first use when they are made of Table and Go: see table.go, and Prepare.
 	Types      []Type
 	Table      string
 	Go         []any

@@ -73,7 +73,7 @@ func Call[P any](ctx context.Context, c Caller, service, operation string, in an
 // ErrInput is the error of generated dispatch for an input of another type than the operation's, or for no operation at all:
 // a fault of the program.
 func ErrInput(s *Schema, op int, in any) error {
-	if op < 0 || op >= len(s.Operations) {
+	if op < 0 || op >= len(s.Prepare().Operations) {
 		return fmt.Errorf("call %s: no operation %d", s.ID, op)
 	}
 	return fmt.Errorf("call %s %s: input is a %T", s.ID, s.Operations[op].Name, in)

@@ -9,18 +9,20 @@ import (
 	"strings"
 )
 
-// Generated code does not hold Types as Go values: tens of thousands of structures with pointers would be megabytes that
+// Generated code does not hold Types and Operations as Go values: tens of thousands of structures with pointers would be megabytes that
 // each garbage collection reads, used or not. It holds Table, a text that nothing reads before the service's first call, and
 // Go, the Go types of those shapes that have one. tools/apigen writes the text:
 //
 //	sSendMessageRequest            one line for each shape in the order of their Refs: its kind, its name, its traits
-//	 QueueUrl 7 !R                 below it one for each member: name, Ref of its type, traits
-//	 DelaySeconds 3 !P
+//	 7 !R                          below it one for each member: Ref of its type, traits
+//	 3 !P
 //	tString
 //	lTagKeyList e9 >50
+//	/SendMessage 1 2               one for each operation: its name, input, output, traits
 //
-// A trait is a letter (see shapeTrait, errorTrait and memberTrait) and its value, quoted as in Go where it is empty or holds a space or
-// a quote. Offsets are not written: the Go structure has the members as fields in the same order.
+// A trait is a letter (see shapeTrait, errorTrait, memberTrait and operationTrait) and its value, quoted as in Go where it is
+// empty or holds a space or a quote. Names and offsets of members are not written: they are those of the Go structure's
+// fields, which stand in the same order.
 
 // kinds are the letters of the kinds. Those of goKinds take the next of Schema.Go.
 var kinds = map[byte]Kind{
@@ -42,28 +44,35 @@ var locations = map[string]Location{
 	"u": InURI, "q": InQuery, "h": InHeader, "H": InHeaders, "s": InStatus, "p": InPayload, "e": InEvent,
 }
 
-// unpack makes Types of Table and Go. Both are generated, so that a fault in them is a fault of the program: it panics.
+// unpack makes Types and Operations of Table and Go. Both are generated, so that a fault in them is a fault of the program: it panics.
 func (s *Schema) unpack() {
 	if s.Table == "" {
 		return
 	}
 	lines := strings.Split(strings.Trim(s.Table, "\n"), "\n")
 	types := make([]Type, 1, len(lines)+1) // the first stands for "none"
-	members := 0
+	members, operations := 0, 0
 	for _, l := range lines {
-		if l[0] != ' ' {
-			types = append(types, Type{})
-		} else {
+		switch l[0] {
+		case ' ':
 			members++
+		case '/':
+			operations++
+		default:
+			types = append(types, Type{})
 		}
 	}
 	u := unpacker{schema: s, types: types, members: make([]Field, 0, members), gos: s.Go}
+	s.Operations = make([]Operation, 0, operations)
 	for _, l := range lines {
-		u.text = l
-		if l[0] == ' ' {
+		u.text = l[1:]
+		switch l[0] {
+		case ' ':
 			u.member()
-		} else {
-			u.shape()
+		case '/':
+			s.Operations = append(s.Operations, u.operation())
+		default:
+			u.shape(l[0])
 		}
 	}
 	if u.close(); len(u.gos) > 0 {
@@ -130,20 +139,26 @@ func (u *unpacker) close() {
 	if u.goType != nil && u.next != u.goType.NumField() {
 		u.fail("%d members, %s has %d fields", u.next, u.goType, u.goType.NumField())
 	}
-	u.types[u.ref].Fields = u.members[u.first:len(u.members):len(u.members)]
+	t := &u.types[u.ref]
+	t.Fields = u.members[u.first:len(u.members):len(u.members)]
+	if t.Error != nil && t.Error.Code == "" {
+		t.Error.Code = t.Name
+	}
+	if t.Error != nil && t.Error.Message == "" {
+		t.Error.Message = "message"
+	}
 	u.goType, u.next, u.first = nil, 0, len(u.members)
 }
 
-func (u *unpacker) shape() {
+func (u *unpacker) shape(kind byte) {
 	u.close()
 	u.ref++
 	t := &u.types[u.ref]
-	w := u.word()
-	t.Kind, t.Name = kinds[w[0]], w[1:]
+	t.Kind, t.Name = kinds[kind], u.word()
 	if t.Kind == KindNone {
-		u.fail("no kind %q", w)
+		u.fail("no kind %q", kind)
 	}
-	if strings.IndexByte(goKinds, w[0]) >= 0 {
+	if strings.IndexByte(goKinds, kind) >= 0 {
 		if len(u.gos) == 0 {
 			u.fail("no Go type is left")
 		}
@@ -262,38 +277,35 @@ func namespace(s string) *XMLNamespace {
 	return &XMLNamespace{URI: s}
 }
 
+// member reads one member. An exception of an event stream is yielded and no field of the structure: it has its name.
 func (u *unpacker) member() {
-	u.text = u.text[1:]
-	f := Field{Name: u.word()}
-	f.Type = u.number(u.word())
-	isField := true
+	var f Field
+	w := u.word()
+	if name, ok := strings.CutPrefix(w, "~"); ok {
+		f.Name, w = name, u.word()
+	} else {
+		if u.goType == nil || u.next >= u.goType.NumField() {
+			u.fail("no field is left for member %d", u.next)
+		}
+		g := u.goType.Field(u.next)
+		f.Name, f.Off = g.Name, g.Offset
+		u.next++
+	}
+	f.Type = u.number(w)
 	for {
 		letter, value, ok := u.trait()
 		if !ok {
 			break
 		}
-		if letter == '~' { // an exception of an event stream: yielded, and no field
-			isField = false
-			continue
-		}
 		u.memberTrait(&f, letter, value)
-	}
-	if isField && u.goType != nil {
-		if u.next >= u.goType.NumField() {
-			u.fail("%s has no field for %s", u.goType, f.Name)
-		}
-		g := u.goType.Field(u.next)
-		if !strings.EqualFold(g.Name, f.Name) {
-			u.fail("member %s is field %s", f.Name, g.Name)
-		}
-		f.Off = g.Offset
-		u.next++
 	}
 	u.members = append(u.members, f)
 }
 
 func (u *unpacker) memberTrait(f *Field, letter byte, value string) {
 	switch letter {
+	case 'l':
+		f.Name = strings.ToLower(f.Name[:1]) + f.Name[1:]
 	case '!':
 		for _, c := range value {
 			f.Flags |= flags[c]
@@ -315,6 +327,59 @@ func (u *unpacker) memberTrait(f *Field, letter byte, value string) {
 		f.AltWire = value
 	default:
 		u.fail("no trait %q of %s", letter, f.Name)
+	}
+}
+
+func (u *unpacker) operation() Operation {
+	op := Operation{Name: u.word(), Method: "POST", URI: "/"}
+	op.Input, op.Output = u.number(u.word()), u.number(u.word())
+	for {
+		letter, value, ok := u.trait()
+		if !ok {
+			return op
+		}
+		u.operationTrait(&op, letter, value)
+	}
+}
+
+func (u *unpacker) operationTrait(op *Operation, letter byte, value string) {
+	switch letter {
+	case 'm':
+		op.Method = value
+	case 'u':
+		op.URI = value
+	case 's':
+		op.Status = u.digit(value)
+	case 'i':
+		op.NoInput = true
+	case 'o':
+		op.NoOutput = true
+	case 'e':
+		for e := range strings.SplitSeq(value, ",") {
+			op.Errors = append(op.Errors, u.number(e))
+		}
+	case 'a':
+		op.NoAuth = true
+	case 'h':
+		op.HostPrefix = value
+	case 'R':
+		op.ResultWrapper = op.Name + "Result"
+	case 'r':
+		op.ResultWrapper = value
+	case 'n':
+		op.InputName = value
+	case 'N':
+		op.InputNamespace = namespace(value)
+	case 'U':
+		op.UnwrappedOutput = true
+	case 't':
+		op.OutputMediaType = value
+	case 'b':
+		op.MaxBody = int64(u.digit(value))
+	case 'p':
+		op.UnsignedPayload = true
+	default:
+		u.fail("no trait %q of %s", letter, op.Name)
 	}
 }
 

@@ -18,36 +18,40 @@ type tableItem struct {
 type tableEvent struct{ Item *tableItem }
 
 const tableText = `
-sItem w"an item" N"p urn:x" EItemGone C404 X QOld.ItemGone Gcom.x# MName
- Name 3 wname !RS @h
- Count 4 !P T2 qCount aNumber N"" @e
+sItem w"an item" N"p urn:x" C404 X QOld.ItemGone Gcom.x# MName
+ 3 wname !RS @h
+ 4 l !P T2 qCount aNumber N"" @e
 lItems e1 nitem Lurn:y F S <1 >9
 tName <1 p"a\"\x60 b" =x ="" ="y z"
 iCount T1
 mNames e2 nValue k3 qKey Yurn:z
 vEvents
- Item 1 @p
- Gone 1 ~
+ 1 @p
+ ~Gone 1
 xBytes
+sFault EItemFault C500
+/Get 1 8 mGET u/items/{Id} s202 i o a p hdata- R e8,1 U
+/Send 1 1 rSent nIn N"" ttext/plain b9
 `
 
 func tableSchema(text string, gos ...any) *Schema { return &Schema{ID: "test", Table: text, Go: gos} }
 
-var tableGo = []any{(*tableItem)(nil), (*[]tableItem)(nil), MapOf[[]tableItem]{}, EventsOf[tableEvent]{}}
+var tableGo = []any{(*tableItem)(nil), (*[]tableItem)(nil), MapOf[[]tableItem]{}, EventsOf[tableEvent]{}, (*struct{})(nil)}
 
 func TestTableIsWhatItsTextSays(t *testing.T) {
 	t.Parallel()
-	got := tableSchema(tableText, tableGo...).Prepare().Types
+	schema := tableSchema(tableText, tableGo...).Prepare()
+	got := schema.Types
 	want := []Type{
 		{},
 		{
 			Name: "Item", Kind: KindStruct, Go: structOfType(reflect.TypeFor[tableItem]()), Wire: "an item",
 			Namespace: &XMLNamespace{URI: "urn:x", Prefix: "p"},
-			Error:     &ErrorInfo{Code: "ItemGone", Status: 404, Sender: true, QueryCode: "Old.ItemGone", Prefix: "com.x#", Message: "Name"},
+			Error:     &ErrorInfo{Code: "Item", Status: 404, Sender: true, QueryCode: "Old.ItemGone", Prefix: "com.x#", Message: "Name"},
 			Fields: []Field{
 				{Name: "Name", Wire: "name", Type: 3, Flags: Required | Sensitive, Loc: InHeader},
 				{
-					Name: "Count", Off: unsafe.Offsetof(tableItem{}.Count), Type: 4, Flags: Pointer, Time: TimeISO8601, QueryName: "Count",
+					Name: "count", Off: unsafe.Offsetof(tableItem{}.Count), Type: 4, Flags: Pointer, Time: TimeISO8601, QueryName: "Count",
 					AltWire: "Number", Namespace: &XMLNamespace{}, Loc: InEvent,
 				},
 			},
@@ -66,6 +70,23 @@ func TestTableIsWhatItsTextSays(t *testing.T) {
 			{Name: "Item", Type: 1, Loc: InPayload}, {Name: "Gone", Type: 1},
 		}},
 		{Name: "Bytes", Kind: KindBlob},
+		{
+			Name: "Fault", Kind: KindStruct, Go: structOfType(reflect.TypeFor[struct{}]()),
+			Error: &ErrorInfo{Code: "ItemFault", Status: 500, Message: "message"},
+		},
+	}
+	operations := []Operation{
+		{
+			Name: "Get", Method: "GET", URI: "/items/{Id}", Status: 202, Input: 1, Output: 8, NoInput: true, NoOutput: true, NoAuth: true,
+			UnsignedPayload: true, HostPrefix: "data-", ResultWrapper: "GetResult", Errors: []Ref{8, 1}, UnwrappedOutput: true,
+		},
+		{
+			Name: "Send", Method: "POST", URI: "/", Input: 1, Output: 1, ResultWrapper: "Sent", InputName: "In",
+			InputNamespace: &XMLNamespace{}, OutputMediaType: "text/plain", MaxBody: 9,
+		},
+	}
+	if !reflect.DeepEqual(schema.Operations, operations) {
+		t.Errorf("operations:\n got %+v\nwant %+v", schema.Operations, operations)
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%d types, want %d", len(got), len(want))
@@ -84,20 +105,22 @@ func TestTableIsWhatItsTextSays(t *testing.T) {
 func TestTableRefusesWhatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, from, to, want string }{
-		{"kind", "xBytes", "?Bytes", `no kind "?Bytes"`},
-		{"reference", "lItems e1", "lItems e8", `no type "8"`},
-		{"reference that is no number", " Name 3", " Name x", `no type "x"`},
+		{"kind", "xBytes", "?Bytes", "no kind '?'"},
+		{"reference", "lItems e1", "lItems e9", `no type "9"`},
+		{"reference that is no number", "\n 3", "\n x", `no type "x"`},
 		{"trait of a shape", "iCount T1", "iCount T1 $", "no trait '$'"},
-		{"trait of a member", " Item 1 @p", " Item 1 $", "no trait '$' of Item"},
-		{"location", " Item 1 @p", " Item 1 @x", `no location "x"`},
+		{"trait of a member", "\n 1 @p", "\n 1 $", "no trait '$' of Item"},
+		{"trait of an operation", "s202", "$", "no trait '$' of Get"},
+		{"error of an operation", "e8,1", "e8,", `no type ""`},
+		{"location", "\n 1 @p", "\n 1 @x", `no location "x"`},
 		{"quotes", `urn:x"`, `urn:x`, "invalid syntax"},
 		{"number", "C404", "Cabc", "abc"},
-		{"another member", " Count 4", " Number 4", "member Number is field Count"},
-		{"member too many", " Item 1 @p", " Item 1 @p\n Item 1", "has no field for Item"},
-		{"member too few", "\n Item 1 @p", "", "0 members, wire.tableEvent has 1 fields"},
-		{"Go type too few", "xBytes", "sBytes", "no Go type is left"},
+		{"member too many", "\n 1 @p", "\n 1 @p\n 1", "no field is left for member 1"},
+		{"member of what has no members", "iCount T1", "iCount T1\n 1", "no field is left for member 0"},
+		{"member too few", "\n 1 @p", "", "0 members, wire.tableEvent has 1 fields"},
+		{"Go type too few", "xBytes", "uBytes", "no Go type is left"},
 		{"Go type too many", "mNames", "tNames", "Events: it cannot be a wire.MapOf"},
-		{"Go types left over", "vEvents\n Item 1 @p\n Gone 1 ~\n", "tEvents\n", "1 Go types are left over"},
+		{"Go types left over", "sFault EItemFault C500\n", "tFault\n", "1 Go types are left over"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -31,10 +31,6 @@ func emitSchema(s *service) ([]byte, error) {
 	for _, g := range goTypes {
 		w.f("%s,\n", g)
 	}
-	w.f("},\nOperations: []wire.Operation{\n")
-	for _, op := range s.ops {
-		s.operationEntry(&w, op)
-	}
 	w.f("},\n")
 	s.missing(&w)
 	w.f("}\n")
@@ -161,45 +157,3 @@ func (a *attrs) namespace(key string, n *c2j.XMLNamespec) {
 }
 
 func (a attrs) String() string { return strings.Join(a, ", ") }
-
-func (s *service) operationEntry(w *writer, op operation) {
-	a := attrs{}
-	d := op.def
-	a.text("Name", op.name)
-	a.text("Method", d.HTTP.Method)
-	a.text("URI", d.HTTP.RequestURI)
-	if c := d.HTTP.ResponseCode; c != 0 && c != 200 {
-		a.add("Status", fmt.Sprint(c))
-	}
-	a.add("Input", ref(op.input))
-	a.add("Output", ref(op.output))
-	a.truth("NoInput", op.noIn)
-	a.truth("NoOutput", op.noOut)
-	a.truth("NoAuth", d.AuthType == "none")
-	a.truth("UnsignedPayload", d.UnsignedPayload || d.AuthType == "v4-unsigned-body")
-	if d.Endpoint != nil {
-		a.text("HostPrefix", d.Endpoint.HostPrefix)
-	}
-	if d.Output != nil {
-		a.text("ResultWrapper", d.Output.ResultWrapper)
-	}
-	if d.Input != nil {
-		a.text("InputName", d.Input.LocationName)
-		a.namespace("InputNamespace", d.Input.XMLNamespace)
-	}
-	if n := s.overlay.Operations[op.name].MaxBody; n > 0 {
-		a.add("MaxBody", fmt.Sprint(n))
-	}
-	if t := s.overlay.Operations[op.name].OutputMediaType; t != "" {
-		a.text("OutputMediaType", t)
-	}
-	a.truth("UnwrappedOutput", s.overlay.Operations[op.name].UnwrappedOutput)
-	if len(d.Errors) > 0 {
-		names := make([]string, 0, len(d.Errors))
-		for _, e := range d.Errors {
-			names = append(names, ref(e.Shape))
-		}
-		a.add("Errors", "[]wire.Ref{"+strings.Join(names, ", ")+"}")
-	}
-	w.f("{%s},\n", a)
-}

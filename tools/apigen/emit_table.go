@@ -12,7 +12,7 @@ import (
 	"github.com/gustcloud/gust/tools/internal/c2j"
 )
 
-// table is the service's types as text, and the Go types that it takes one after another. The form of the text stands in
+// table is the service's types and operations as text, and the Go types that it takes one after another. The form of the text stands in
 // internal/wire/table.go, the meaning of its parts in internal/wire/schema.go.
 func (s *service) table() (text string, goTypes []string, err error) {
 	s.refs = make(map[string]int, len(s.shapes))
@@ -39,6 +39,9 @@ func (s *service) table() (text string, goTypes []string, err error) {
 			}
 			b.WriteString(string(l) + "\n")
 		}
+	}
+	for _, op := range s.ops {
+		b.WriteString(string(s.operationLine(op)) + "\n")
 	}
 	return b.String(), goTypes, nil
 }
@@ -178,14 +181,18 @@ func (s *service) holdsStructures(name string) bool {
 // fault adds what makes a shape an error.
 func (s *service) fault(l *line, name string) {
 	x := s.model.Shapes[name]
-	l.set("E", s.errorCode(name))
+	if c := s.errorCode(name); c != name {
+		l.set("E", c)
+	}
 	l.set("C", strconv.Itoa(errorStatus(x)))
 	l.truth("X", !x.Fault && errorStatus(x) < 500)
 	if q := s.queryCode(name); q != s.errorCode(name) {
 		l.set("Q", q)
 	}
 	l.text("G", s.overlay.Errors[name].Prefix)
-	l.text("M", messageOf(x))
+	if m := messageOf(x); m != "message" {
+		l.set("M", m)
+	}
 }
 
 // locations maps "location" of a member.
@@ -193,12 +200,16 @@ var locations = map[string]string{"uri": "u", "querystring": "q", "header": "h",
 
 func (s *service) memberLine(owner string, m c2j.Member) (line, error) {
 	o, x := s.model.Shapes[owner], s.model.Shapes[m.Shape]
-	l := line(" " + m.Name + " " + strconv.Itoa(s.refs[m.Shape]))
+	l := line(" " + strconv.Itoa(s.refs[m.Shape]))
+	if s.yielded(owner, m) {
+		l = line(" ~" + m.Name + " " + strconv.Itoa(s.refs[m.Shape]))
+	} else {
+		l.truth("l", m.Name != exported(m.Name))
+	}
 	if m.LocationName != m.Name || o.Payload == m.Name { // a payload without one has the name of its shape, in XML
 		l.text("w", m.LocationName)
 	}
 	if s.yielded(owner, m) {
-		l.truth("~", true)
 		return l, nil
 	}
 	_, pointer, err := s.field(owner, m)
@@ -246,4 +257,47 @@ func (s *service) memberLine(owner string, m c2j.Member) (line, error) {
 	l.namespace("N", m.XMLNamespace)
 	l.text("a", s.overlay.Members[owner+"."+m.Name].AltWire)
 	return l, nil
+}
+
+func (s *service) operationLine(op operation) line {
+	d, o := op.def, s.overlay.Operations[op.name]
+	l := line("/" + op.name + " " + strconv.Itoa(s.refs[op.input]) + " " + strconv.Itoa(s.refs[op.output]))
+	if d.HTTP.Method != "POST" {
+		l.set("m", d.HTTP.Method)
+	}
+	if d.HTTP.RequestURI != "/" {
+		l.set("u", d.HTTP.RequestURI)
+	}
+	if c := d.HTTP.ResponseCode; c != 0 && c != 200 {
+		l.set("s", strconv.Itoa(c))
+	}
+	l.truth("i", op.noIn)
+	l.truth("o", op.noOut)
+	l.truth("a", d.AuthType == "none")
+	l.truth("p", d.UnsignedPayload || d.AuthType == "v4-unsigned-body")
+	if d.Endpoint != nil {
+		l.text("h", d.Endpoint.HostPrefix)
+	}
+	if d.Output != nil {
+		if w := d.Output.ResultWrapper; w == op.name+"Result" {
+			l.truth("R", true)
+		} else {
+			l.text("r", w)
+		}
+	}
+	if d.Input != nil {
+		l.text("n", d.Input.LocationName)
+		l.namespace("N", d.Input.XMLNamespace)
+	}
+	if o.MaxBody > 0 {
+		l.set("b", strconv.FormatInt(o.MaxBody, 10))
+	}
+	l.text("t", o.OutputMediaType)
+	l.truth("U", o.UnwrappedOutput)
+	refs := make([]string, len(d.Errors))
+	for i, e := range d.Errors {
+		refs[i] = strconv.Itoa(s.refs[e.Shape])
+	}
+	l.text("e", strings.Join(refs, ","))
+	return l
 }

@@ -76,7 +76,7 @@ func build(dir string) error {
 }
 
 func report(out io.Writer, dir string, services, runs int) error {
-	said, err := exec.Command(filepath.Join(dir, "link.exe")).CombinedOutput()
+	said, err := exec.Command(filepath.Join(dir, "link.exe"), "prepare").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("run link: %w\n%s", err, said)
 	}

@@ -184,9 +184,8 @@ func services() []wire.Service {
 func main() {
 	n := 0
 	for _, s := range services() {
-		n += len(s.Schema.Operations)
 		if len(os.Args) > 1 {
-			s.Schema.Operation("") // makes the plan of the table
+			n += len(s.Schema.Prepare().Operations)
 		}
 		if len(os.Args) > 2 { // links the codecs
 			for _, id := range s.Schema.Protocols {

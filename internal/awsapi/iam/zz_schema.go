@@ -142,237 +142,237 @@ var schema = wire.Schema{
 	ValidationCode: "ValidationError",
 	Protocols:      []wire.ProtocolID{wire.ProtocolQuery},
 	Table: `
-sAccessDenied EAccessDenied C403 X Mmessage
- message 64
+sAccessDenied C403 X
+ 64 l
 sAccessKey
- UserName 119 !R
- AccessKeyId 77 !R
- Status 111 !R
- SecretAccessKey 79 !RS
- CreateDate 83
+ 119 !R
+ 77 !R
+ 111 !R
+ 79 !RS
+ 83
 sAccessKeyLastUsed
- LastUsedDate 83
- ServiceName 112 !R
- Region 112 !R
+ 83
+ 112 !R
+ 112 !R
 sAccessKeyMetadata
- UserName 119 !P
- AccessKeyId 77 !P
- Status 111 !P
- CreateDate 83
+ 119 !P
+ 77 !P
+ 111 !P
+ 83
 sAttachRolePolicyOutput
 sAttachRolePolicyRequest
- RoleName 109 !R
- PolicyArn 80 !R
+ 109 !R
+ 80 !R
 sAttachedPermissionsBoundary
- PermissionsBoundaryType 56 !P
- PermissionsBoundaryArn 80 !P
+ 56 !P
+ 80 !P
 sAttachedPolicy
- PolicyName 102 !P
- PolicyArn 80 !P
-sConcurrentModificationException EConcurrentModification C409 X Mmessage
- message 10
+ 102 !P
+ 80 !P
+sConcurrentModificationException EConcurrentModification C409 X
+ 10 l
 tConcurrentModificationMessage
 sCreateAccessKeyRequest
- UserName 86 !P
+ 86 !P
 sCreateAccessKeyResponse
- AccessKey 2 !R
+ 2 !R
 sCreateRoleRequest
- Path 99 !P
- RoleName 109 !R
- AssumeRolePolicyDocument 100 !R
- Description 106 !P
- MaxSessionDuration 108 !P
- MaxSigninSessionDuration 96 !P
- PermissionsBoundary 80 !P
- Tags 115
+ 99 !P
+ 109 !R
+ 100 !R
+ 106 !P
+ 108 !P
+ 96 !P
+ 80 !P
+ 115
 sCreateRoleResponse
- Role 60 !R
+ 60 !R
 sCreateUserRequest
- Path 99 !P
- UserName 119 !R
- PermissionsBoundary 80 !P
- Tags 115
+ 99 !P
+ 119 !R
+ 80 !P
+ 115
 sCreateUserResponse
- User 75
+ 75
 sDeleteAccessKeyOutput
 sDeleteAccessKeyRequest
- UserName 86 !P
- AccessKeyId 77 !R
-sDeleteConflictException EDeleteConflict C409 X Mmessage
- message 84
+ 86 !P
+ 77 !R
+sDeleteConflictException EDeleteConflict C409 X
+ 84 l
 sDeleteRoleOutput
 sDeleteRolePolicyOutput
 sDeleteRolePolicyRequest
- RoleName 109 !R
- PolicyName 102 !R
+ 109 !R
+ 102 !R
 sDeleteRoleRequest
- RoleName 109 !R
+ 109 !R
 sDeleteUserOutput
 sDeleteUserRequest
- UserName 86 !R
+ 86 !R
 sDetachRolePolicyOutput
 sDetachRolePolicyRequest
- RoleName 109 !R
- PolicyArn 80 !R
-sEntityAlreadyExistsException EEntityAlreadyExists C409 X Mmessage
- message 85
+ 109 !R
+ 80 !R
+sEntityAlreadyExistsException EEntityAlreadyExists C409 X
+ 85 l
 sGetAccessKeyLastUsedRequest
- AccessKeyId 77 !R
+ 77 !R
 sGetAccessKeyLastUsedResponse
- UserName 86 !P
- AccessKeyLastUsed 3
+ 86 !P
+ 3
 sGetRolePolicyRequest
- RoleName 109 !R
- PolicyName 102 !R
+ 109 !R
+ 102 !R
 sGetRolePolicyResponse
- RoleName 109 !R
- PolicyName 102 !R
- PolicyDocument 100 !R
+ 109 !R
+ 102 !R
+ 100 !R
 sGetRoleRequest
- RoleName 109 !R
+ 109 !R
 sGetRoleResponse
- Role 60 !R
+ 60 !R
 sGetUserRequest
- UserName 86 !P
+ 86 !P
 sGetUserResponse
- User 75 !R
+ 75 !R
 sInstanceProfile
- Path 99 !R
- InstanceProfileName 89 !R
- InstanceProfileId 87 !R
- Arn 80 !R
- CreateDate 83 !R
- Roles 107 !R
- Tags 115
-sInvalidInputException EInvalidInput C400 X Mmessage
- message 91
-sLimitExceededException ELimitExceeded C409 X Mmessage
- message 92
+ 99 !R
+ 89 !R
+ 87 !R
+ 80 !R
+ 83 !R
+ 107 !R
+ 115
+sInvalidInputException EInvalidInput C400 X
+ 91 l
+sLimitExceededException ELimitExceeded C409 X
+ 92 l
 sListAccessKeysRequest
- UserName 86 !P
- Marker 94 !P
- MaxItems 95 !P
+ 86 !P
+ 94 !P
+ 95 !P
 sListAccessKeysResponse
- AccessKeyMetadata 78 !R
- IsTruncated 82 !P
- Marker 105 !P
+ 78 !R
+ 82 !P
+ 105 !P
 sListAttachedRolePoliciesRequest
- RoleName 109 !R
- PathPrefix 104 !P
- Marker 94 !P
- MaxItems 95 !P
+ 109 !R
+ 104 !P
+ 94 !P
+ 95 !P
 sListAttachedRolePoliciesResponse
- AttachedPolicies 81
- IsTruncated 82 !P
- Marker 105 !P
+ 81
+ 82 !P
+ 105 !P
 sListInstanceProfilesForRoleRequest
- RoleName 109 !R
- Marker 94 !P
- MaxItems 95 !P
+ 109 !R
+ 94 !P
+ 95 !P
 sListInstanceProfilesForRoleResponse
- InstanceProfiles 88 !R
- IsTruncated 82 !P
- Marker 105 !P
+ 88 !R
+ 82 !P
+ 105 !P
 sListRolePoliciesRequest
- RoleName 109 !R
- Marker 94 !P
- MaxItems 95 !P
+ 109 !R
+ 94 !P
+ 95 !P
 sListRolePoliciesResponse
- PolicyNames 101 !R
- IsTruncated 82 !P
- Marker 105 !P
+ 101 !R
+ 82 !P
+ 105 !P
 sListRoleTagsRequest
- RoleName 109 !R
- Marker 94 !P
- MaxItems 95 !P
+ 109 !R
+ 94 !P
+ 95 !P
 sListRoleTagsResponse
- Tags 115 !R
- IsTruncated 82 !P
- Marker 105 !P
+ 115 !R
+ 82 !P
+ 105 !P
 sListRolesRequest
- PathPrefix 98 !P
- Marker 94 !P
- MaxItems 95 !P
+ 98 !P
+ 94 !P
+ 95 !P
 sListRolesResponse
- Roles 107 !R
- IsTruncated 82 !P
- Marker 105 !P
+ 107 !R
+ 82 !P
+ 105 !P
 sListUsersRequest
- PathPrefix 98 !P
- Marker 94 !P
- MaxItems 95 !P
+ 98 !P
+ 94 !P
+ 95 !P
 sListUsersResponse
- Users 118 !R
- IsTruncated 82 !P
- Marker 105 !P
-sMalformedPolicyDocumentException EMalformedPolicyDocument C400 X Mmessage
- message 93
-sNoSuchEntityException ENoSuchEntity C404 X Mmessage
- message 97
+ 118 !R
+ 82 !P
+ 105 !P
+sMalformedPolicyDocumentException EMalformedPolicyDocument C400 X
+ 93 l
+sNoSuchEntityException ENoSuchEntity C404 X
+ 97 l
 tPermissionsBoundaryAttachmentType =PermissionsBoundaryPolicy
-sPolicyNotAttachableException EPolicyNotAttachable C400 X Mmessage
- message 103
+sPolicyNotAttachableException EPolicyNotAttachable C400 X
+ 103 l
 sPutRolePolicyOutput
 sPutRolePolicyRequest
- RoleName 109 !R
- PolicyName 102 !R
- PolicyDocument 100 !R
+ 109 !R
+ 102 !R
+ 100 !R
 sRole
- Path 99 !R
- RoleName 109 !R
- RoleId 87 !R
- Arn 80 !R
- CreateDate 83 !R
- AssumeRolePolicyDocument 100 !P
- Description 106 !P
- MaxSessionDuration 108 !P
- MaxSigninSessionDuration 96 !P
- PermissionsBoundary 7
- Tags 115
- RoleLastUsed 61
- SourceRoleTemplate 63
+ 99 !R
+ 109 !R
+ 87 !R
+ 80 !R
+ 83 !R
+ 100 !P
+ 106 !P
+ 108 !P
+ 96 !P
+ 7
+ 115
+ 61
+ 63
 sRoleLastUsed
- LastUsedDate 83
- Region 112 !P
-sServiceFailureException EServiceFailure C500 Mmessage
- message 110
+ 83
+ 112 !P
+sServiceFailureException EServiceFailure C500
+ 110 l
 sSourceRoleTemplate
- TemplateArn 80 !R
- TemplateMinorVersion 90 !R
+ 80 !R
+ 90 !R
 tString
 sTag
- Key 114 !R
- Value 116 !R
+ 114 !R
+ 116 !R
 sTagRoleOutput
 sTagRoleRequest
- RoleName 109 !R
- Tags 115 !R
-sUnmodifiableEntityException EUnmodifiableEntity C400 X Mmessage
- message 117
+ 109 !R
+ 115 !R
+sUnmodifiableEntityException EUnmodifiableEntity C400 X
+ 117 l
 sUntagRoleOutput
 sUntagRoleRequest
- RoleName 109 !R
- TagKeys 113 !R
+ 109 !R
+ 113 !R
 sUpdateAccessKeyOutput
 sUpdateAccessKeyRequest
- UserName 86 !P
- AccessKeyId 77 !R
- Status 111 !R
+ 86 !P
+ 77 !R
+ 111 !R
 sUpdateAssumeRolePolicyOutput
 sUpdateAssumeRolePolicyRequest
- RoleName 109 !R
- PolicyDocument 100 !R
+ 109 !R
+ 100 !R
 sUser
- Path 99 !R
- UserName 119 !R
- UserId 87 !R
- Arn 80 !R
- CreateDate 83 !R
- PasswordLastUsed 83
- PermissionsBoundary 7
- Tags 115
-sValidationError EValidationError C400 X Mmessage
- message 64
+ 99 !R
+ 119 !R
+ 87 !R
+ 80 !R
+ 83 !R
+ 83
+ 7
+ 115
+sValidationError C400 X
+ 64 l
 taccessKeyIdType <16 >128 p[\w]+
 laccessKeyMetadataListType e4
 taccessKeySecretType
@@ -416,6 +416,31 @@ ttagValueType <0 >256 p[\p{L}\p{Z}\p{N}_.:/=+\-@]*
 tunmodifiableEntityMessage
 luserListType e75
 tuserNameType <1 >64 p[\w+=,.@-]+
+/AttachRolePolicy 6 5 o e55,39,38,68,57,62
+/CreateAccessKey 11 12 R e55,39,62
+/CreateRole 13 14 R e39,38,28,54,9,62
+/CreateUser 15 16 R e39,28,55,38,9,62
+/DeleteAccessKey 18 17 o e55,39,62
+/DeleteRole 23 20 o e55,19,39,68,9,62
+/DeleteRolePolicy 22 21 o e55,39,68,62
+/DeleteUser 25 24 o e39,55,19,9,62
+/DetachRolePolicy 27 26 o e55,39,38,68,62
+/GetAccessKeyLastUsed 29 30 R
+/GetRole 33 34 R e55,62
+/GetRolePolicy 31 32 R e55,62
+/GetUser 35 36 R e55,62
+/ListAccessKeys 40 41 R e55,62
+/ListAttachedRolePolicies 42 43 R e55,38,62
+/ListInstanceProfilesForRole 44 45 R e55,62
+/ListRolePolicies 46 47 R e55,62
+/ListRoleTags 48 49 R e55,62
+/ListRoles 50 51 R e62
+/ListUsers 52 53 R e62
+/PutRolePolicy 59 58 o e39,54,55,68,62
+/TagRole 67 66 o e55,39,38,9,62
+/UntagRole 70 69 o e55,9,62
+/UpdateAccessKey 72 71 o e55,39,62,38
+/UpdateAssumeRolePolicy 74 73 o e55,54,39,68,62
 `,
 	Go: []any{
 		(*AccessDenied)(nil),
@@ -499,33 +524,6 @@ tuserNameType <1 >64 p[\w+=,.@-]+
 		wire.SliceOf[string]{},
 		(*[]Tag)(nil),
 		(*[]User)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "AttachRolePolicy", Method: "POST", URI: "/", Input: refAttachRolePolicyRequest, Output: refAttachRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refInvalidInputException, refUnmodifiableEntityException, refPolicyNotAttachableException, refServiceFailureException}},
-		{Name: "CreateAccessKey", Method: "POST", URI: "/", Input: refCreateAccessKeyRequest, Output: refCreateAccessKeyResponse, ResultWrapper: "CreateAccessKeyResult", Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refServiceFailureException}},
-		{Name: "CreateRole", Method: "POST", URI: "/", Input: refCreateRoleRequest, Output: refCreateRoleResponse, ResultWrapper: "CreateRoleResult", Errors: []wire.Ref{refLimitExceededException, refInvalidInputException, refEntityAlreadyExistsException, refMalformedPolicyDocumentException, refConcurrentModificationException, refServiceFailureException}},
-		{Name: "CreateUser", Method: "POST", URI: "/", Input: refCreateUserRequest, Output: refCreateUserResponse, ResultWrapper: "CreateUserResult", Errors: []wire.Ref{refLimitExceededException, refEntityAlreadyExistsException, refNoSuchEntityException, refInvalidInputException, refConcurrentModificationException, refServiceFailureException}},
-		{Name: "DeleteAccessKey", Method: "POST", URI: "/", Input: refDeleteAccessKeyRequest, Output: refDeleteAccessKeyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refServiceFailureException}},
-		{Name: "DeleteRole", Method: "POST", URI: "/", Input: refDeleteRoleRequest, Output: refDeleteRoleOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refDeleteConflictException, refLimitExceededException, refUnmodifiableEntityException, refConcurrentModificationException, refServiceFailureException}},
-		{Name: "DeleteRolePolicy", Method: "POST", URI: "/", Input: refDeleteRolePolicyRequest, Output: refDeleteRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refUnmodifiableEntityException, refServiceFailureException}},
-		{Name: "DeleteUser", Method: "POST", URI: "/", Input: refDeleteUserRequest, Output: refDeleteUserOutput, NoOutput: true, Errors: []wire.Ref{refLimitExceededException, refNoSuchEntityException, refDeleteConflictException, refConcurrentModificationException, refServiceFailureException}},
-		{Name: "DetachRolePolicy", Method: "POST", URI: "/", Input: refDetachRolePolicyRequest, Output: refDetachRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refInvalidInputException, refUnmodifiableEntityException, refServiceFailureException}},
-		{Name: "GetAccessKeyLastUsed", Method: "POST", URI: "/", Input: refGetAccessKeyLastUsedRequest, Output: refGetAccessKeyLastUsedResponse, ResultWrapper: "GetAccessKeyLastUsedResult"},
-		{Name: "GetRole", Method: "POST", URI: "/", Input: refGetRoleRequest, Output: refGetRoleResponse, ResultWrapper: "GetRoleResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
-		{Name: "GetRolePolicy", Method: "POST", URI: "/", Input: refGetRolePolicyRequest, Output: refGetRolePolicyResponse, ResultWrapper: "GetRolePolicyResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
-		{Name: "GetUser", Method: "POST", URI: "/", Input: refGetUserRequest, Output: refGetUserResponse, ResultWrapper: "GetUserResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
-		{Name: "ListAccessKeys", Method: "POST", URI: "/", Input: refListAccessKeysRequest, Output: refListAccessKeysResponse, ResultWrapper: "ListAccessKeysResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
-		{Name: "ListAttachedRolePolicies", Method: "POST", URI: "/", Input: refListAttachedRolePoliciesRequest, Output: refListAttachedRolePoliciesResponse, ResultWrapper: "ListAttachedRolePoliciesResult", Errors: []wire.Ref{refNoSuchEntityException, refInvalidInputException, refServiceFailureException}},
-		{Name: "ListInstanceProfilesForRole", Method: "POST", URI: "/", Input: refListInstanceProfilesForRoleRequest, Output: refListInstanceProfilesForRoleResponse, ResultWrapper: "ListInstanceProfilesForRoleResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
-		{Name: "ListRolePolicies", Method: "POST", URI: "/", Input: refListRolePoliciesRequest, Output: refListRolePoliciesResponse, ResultWrapper: "ListRolePoliciesResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
-		{Name: "ListRoleTags", Method: "POST", URI: "/", Input: refListRoleTagsRequest, Output: refListRoleTagsResponse, ResultWrapper: "ListRoleTagsResult", Errors: []wire.Ref{refNoSuchEntityException, refServiceFailureException}},
-		{Name: "ListRoles", Method: "POST", URI: "/", Input: refListRolesRequest, Output: refListRolesResponse, ResultWrapper: "ListRolesResult", Errors: []wire.Ref{refServiceFailureException}},
-		{Name: "ListUsers", Method: "POST", URI: "/", Input: refListUsersRequest, Output: refListUsersResponse, ResultWrapper: "ListUsersResult", Errors: []wire.Ref{refServiceFailureException}},
-		{Name: "PutRolePolicy", Method: "POST", URI: "/", Input: refPutRolePolicyRequest, Output: refPutRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refLimitExceededException, refMalformedPolicyDocumentException, refNoSuchEntityException, refUnmodifiableEntityException, refServiceFailureException}},
-		{Name: "TagRole", Method: "POST", URI: "/", Input: refTagRoleRequest, Output: refTagRoleOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refInvalidInputException, refConcurrentModificationException, refServiceFailureException}},
-		{Name: "UntagRole", Method: "POST", URI: "/", Input: refUntagRoleRequest, Output: refUntagRoleOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refConcurrentModificationException, refServiceFailureException}},
-		{Name: "UpdateAccessKey", Method: "POST", URI: "/", Input: refUpdateAccessKeyRequest, Output: refUpdateAccessKeyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refLimitExceededException, refServiceFailureException, refInvalidInputException}},
-		{Name: "UpdateAssumeRolePolicy", Method: "POST", URI: "/", Input: refUpdateAssumeRolePolicyRequest, Output: refUpdateAssumeRolePolicyOutput, NoOutput: true, Errors: []wire.Ref{refNoSuchEntityException, refMalformedPolicyDocumentException, refLimitExceededException, refUnmodifiableEntityException, refServiceFailureException}},
 	},
 	Missing: `
 AcceptDelegationRequest

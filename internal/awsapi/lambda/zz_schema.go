@@ -235,20 +235,20 @@ var schema = wire.Schema{
 	Protocols:       []wire.ProtocolID{wire.ProtocolRESTJSON},
 	Table: `
 sAcceleratorConfig
- AcceleratorMemorySize 2 !R
+ 2 !R
 iAcceleratorMemoryGB
-sAccessDeniedException EAccessDeniedException C403 X MMessage
- Type 173
- Message 173
+sAccessDeniedException C403 X MMessage
+ 173
+ 173
 sAccountLimit
- TotalCodeSize 117 !P
- CodeSizeUnzipped 117 !P
- CodeSizeZipped 117 !P
- ConcurrentExecutions 82 !P
- UnreservedConcurrentExecutions 199 !P
+ 117 !P
+ 117 !P
+ 117 !P
+ 82 !P
+ 199 !P
 sAccountUsage
- TotalCodeSize 117 !P
- FunctionCount 117 !P
+ 117 !P
+ 117 !P
 tApplicationLogLevel =TRACE =DEBUG =INFO =WARN =ERROR =FATAL
 tArchitecture =x86_64 =arm64
 lArchitecturesList e7 <1 >1
@@ -257,411 +257,411 @@ xBlob
 bBoolean
 tCapacityProviderArn <1 >140 parn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+
 sCapacityProviderConfig
- LambdaManagedInstancesCapacityProviderConfig 98 !R
-sCodeArtifactUserDeletedException ECodeArtifactUserDeletedException C409 X Mmessage
- Type 173
- message 173
-sCodeArtifactUserFailedException ECodeArtifactUserFailedException C409 X Mmessage
- Type 173
- message 173
-sCodeArtifactUserPendingException ECodeArtifactUserPendingException C409 X Mmessage
- Type 173
- message 173
+ 98 !R
+sCodeArtifactUserDeletedException C409 X
+ 173
+ 173 l
+sCodeArtifactUserFailedException C409 X
+ 173
+ 173 l
+sCodeArtifactUserPendingException C409 X
+ 173
+ 173 l
 tCodeSigningConfigArn <0 >200 parn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}
-sCodeSigningConfigNotFoundException ECodeSigningConfigNotFoundException C404 X MMessage
- Type 173
- Message 173
-sCodeStorageExceededException ECodeStorageExceededException C400 X Mmessage
- Type 173
- message 173
-sCodeVerificationFailedException ECodeVerificationFailedException C400 X MMessage
- Type 173
- Message 173
+sCodeSigningConfigNotFoundException C404 X MMessage
+ 173
+ 173
+sCodeStorageExceededException C400 X
+ 173
+ 173 l
+sCodeVerificationFailedException C400 X MMessage
+ 173
+ 173
 sConcurrency
- ReservedConcurrentExecutions 133 !P
+ 133 !P
 sCreateFunctionRequest
- FunctionName 60 !R
- Runtime 141 !P
- Role 140 !R
- Handler 78 !P
- Code 55 !R
- Description 26 !P
- Timeout 193 !P
- MemorySize 120 !P
- Publish 11 !P
- PublishTo 65 !P
- VpcConfig 208
- PackageType 127 !P
- DeadLetterConfig 23
- Environment 41
- KMSKeyArn 96 !P
- TracingConfig 196
- Tags 185
- Layers 103
- FileSystemConfigs 53
- CodeSigningConfigArn 17 !P
- ImageConfig 79
- Architectures 8
- EphemeralStorage 47
- SnapStart 162
- LoggingConfig 116
- TenancyConfig 189
- CapacityProviderConfig 13
- DurableConfig 28
- RuntimeConfig 63
- AcceleratorConfig 1
+ 60 !R
+ 141 !P
+ 140 !R
+ 78 !P
+ 55 !R
+ 26 !P
+ 193 !P
+ 120 !P
+ 11 !P
+ 65 !P
+ 208
+ 127 !P
+ 23
+ 41
+ 96 !P
+ 196
+ 185
+ 103
+ 53
+ 17 !P
+ 79
+ 8
+ 47
+ 162
+ 116
+ 189
+ 13
+ 28
+ 63
+ 1
 sDeadLetterConfig
- TargetArn 135 !P
+ 135 !P
 sDeleteFunctionRequest
- FunctionName 123 !R @u
- Qualifier 126 !P @q
+ 123 !R @u
+ 126 !P @q
 sDeleteFunctionResponse
- StatusCode 82 !P @s
+ 82 !P @s
 tDescription <0 >256
 tDirectS3Read =ENABLED =DISABLED =AUTO
 sDurableConfig
- KMSKeyArn 96 !P
- RetentionPeriodInDays 139 !P
- ExecutionTimeout 50 !P
-sDurableExecutionAlreadyStartedException EDurableExecutionAlreadyStartedException C409 X MMessage
- Type 173
- Message 173
+ 96 !P
+ 139 !P
+ 50 !P
+sDurableExecutionAlreadyStartedException C409 X MMessage
+ 173
+ 173
 tDurableExecutionArn <1 >1024 parn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)
 tDurableExecutionName <1 >64 p[a-zA-Z0-9-_]+
-sEC2AccessDeniedException EEC2AccessDeniedException C502 MMessage
- Type 173
- Message 173
-sEC2ThrottledException EEC2ThrottledException C502 MMessage
- Type 173
- Message 173
-sEC2UnexpectedException EEC2UnexpectedException C502 MMessage
- Type 173
- Message 173
- EC2ErrorCode 173
-sEFSIOException EEFSIOException C410 X MMessage
- Type 173
- Message 173
-sEFSMountConnectivityException EEFSMountConnectivityException C408 X MMessage
- Type 173
- Message 173
-sEFSMountFailureException EEFSMountFailureException C403 X MMessage
- Type 173
- Message 173
-sEFSMountTimeoutException EEFSMountTimeoutException C408 X MMessage
- Type 173
- Message 173
-sENILimitReachedException EENILimitReachedException C502 MMessage
- Type 173
- Message 173
-sENINotReadyException EENINotReadyException C502 MMessage
- Type 173
- Message 173
+sEC2AccessDeniedException C502 MMessage
+ 173
+ 173
+sEC2ThrottledException C502 MMessage
+ 173
+ 173
+sEC2UnexpectedException C502 MMessage
+ 173
+ 173
+ 173
+sEFSIOException C410 X MMessage
+ 173
+ 173
+sEFSMountConnectivityException C408 X MMessage
+ 173
+ 173
+sEFSMountFailureException C403 X MMessage
+ 173
+ 173
+sEFSMountTimeoutException C408 X MMessage
+ 173
+ 173
+sENILimitReachedException C502 MMessage
+ 173
+ 173
+sENINotReadyException C502 MMessage
+ 173
+ 173
 sEnvironment
- Variables 46 !S
+ 46 !S
 sEnvironmentError
- ErrorCode 173 !P
- Message 157 !PS
+ 173 !P
+ 157 !PS
 sEnvironmentResponse
- Variables 46 !S
- Error 42
+ 46 !S
+ 42
 tEnvironmentVariableName p[a-zA-Z]([a-zA-Z0-9_])+
 tEnvironmentVariableValue
 mEnvironmentVariables e45 k44
 sEphemeralStorage
- Size 48 !R
+ 48 !R
 iEphemeralStorageSize <512 >10240
 dExecutionEnvironmentMemoryGiBPerVCpu <2 >8
 iExecutionTimeout <1 >31622400
 tFileSystemArn <0 >256 parn:aws[a-zA-Z-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}
 sFileSystemConfig
- Arn 51 !R
- LocalMountPath 112 !R
- S3FilesConfig 148
+ 51 !R
+ 112 !R
+ 148
 lFileSystemConfigList e52 <0 >1
 tFunctionArn <0 >10000 parn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?
 sFunctionCode
- ZipFile 10 !S
- S3Bucket 147 !P
- S3Key 152 !P
- S3ObjectVersion 154 !P
- S3ObjectStorageMode 153 !P
- ImageUri 173 !P
- SourceKMSKeyArn 96 !P
+ 10 !S
+ 147 !P
+ 152 !P
+ 154 !P
+ 153 !P
+ 173 !P
+ 96 !P
 sFunctionCodeLocation
- RepositoryType 173 !P
- Location 158 !P
- ImageUri 173 !P
- ResolvedImageUri 173 !P
- ResolvedS3Object 134
- SourceKMSKeyArn 96 !P
- Error 57
+ 173 !P
+ 158 !P
+ 173 !P
+ 173 !P
+ 134
+ 96 !P
+ 57
 sFunctionCodeLocationError
- ErrorCode 173 !P
- Message 157 !PS
+ 173 !P
+ 157 !PS
 sFunctionConfiguration
- FunctionName 123 !P
- FunctionArn 122 !P
- Runtime 141 !P
- Role 140 !P
- Handler 78 !P
- CodeSize 117 !P
- Description 26 !P
- Timeout 193 !P
- MemorySize 120 !P
- LastModified 194 !P
- CodeSha256 173 !P
- Version 207 !P
- VpcConfig 209
- DeadLetterConfig 23
- Environment 43
- KMSKeyArn 96 !P
- TracingConfig 197
- MasterArn 54 !P
- RevisionId 173 !P
- Layers 105
- State 170 !P
- StateReason 171 !P
- StateReasonCode 172 !P
- LastUpdateStatus 99 !P
- LastUpdateStatusReason 100 !P
- LastUpdateStatusReasonCode 101 !P
- FileSystemConfigs 53
- SigningProfileVersionArn 9 !P
- SigningJobArn 9 !P
- PackageType 127 !P
- ImageConfigResponse 81
- Architectures 8
- EphemeralStorage 47
- SnapStart 168
- RuntimeVersionConfig 144
- LoggingConfig 116
- TenancyConfig 189
- CapacityProviderConfig 13
- ConfigSha256 173 !P
- DurableConfig 28
- RuntimeConfig 63
- AcceleratorConfig 1
+ 123 !P
+ 122 !P
+ 141 !P
+ 140 !P
+ 78 !P
+ 117 !P
+ 26 !P
+ 193 !P
+ 120 !P
+ 194 !P
+ 173 !P
+ 207 !P
+ 209
+ 23
+ 43
+ 96 !P
+ 197
+ 54 !P
+ 173 !P
+ 105
+ 170 !P
+ 171 !P
+ 172 !P
+ 99 !P
+ 100 !P
+ 101 !P
+ 53
+ 9 !P
+ 9 !P
+ 127 !P
+ 81
+ 8
+ 47
+ 168
+ 144
+ 116
+ 189
+ 13
+ 173 !P
+ 28
+ 63
+ 1
 lFunctionList e58
 tFunctionName <1 >140 p(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?
 tFunctionRuntimeAlias <1 >128
 tFunctionRuntimeArn <48 >2048 parn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:runtime/.+
 sFunctionRuntimeConfig
- RuntimeArn 62 !R
- RuntimeAlias 61 !R
+ 62 !R
+ 61 !R
 tFunctionVersion =ALL
 tFunctionVersionLatestPublished =LATEST_PUBLISHED
-sFunctionVersionsPerCapacityProviderLimitExceededException EFunctionVersionsPerCapacityProviderLimitExceededException C400 X Mmessage
- Type 173
- message 173
+sFunctionVersionsPerCapacityProviderLimitExceededException C400 X
+ 173
+ 173 l
 sGetAccountSettingsRequest
 sGetAccountSettingsResponse
- AccountLimit 4
- AccountUsage 5
+ 4
+ 5
 sGetFunctionCodeSigningConfigRequest
- FunctionName 123 !R @u
+ 123 !R @u
 sGetFunctionCodeSigningConfigResponse
- CodeSigningConfigArn 17 !R
- FunctionName 60 !R
+ 17 !R
+ 60 !R
 sGetFunctionConcurrencyRequest
- FunctionName 60 !R @u
+ 60 !R @u
 sGetFunctionConcurrencyResponse
- ReservedConcurrentExecutions 133 !P
+ 133 !P
 sGetFunctionConfigurationRequest
- FunctionName 123 !R @u
- Qualifier 126 !P @q
+ 123 !R @u
+ 126 !P @q
 sGetFunctionRequest
- FunctionName 123 !R @u
- Qualifier 126 !P @q
+ 123 !R @u
+ 126 !P @q
 sGetFunctionResponse
- Configuration 58
- Code 56
- Tags 185
- TagsError 186
- Concurrency 21
+ 58
+ 56
+ 185
+ 186
+ 21
 sGetRuntimeManagementConfigRequest
- FunctionName 123 !R @u
- Qualifier 126 !P @q
+ 123 !R @u
+ 126 !P @q
 sGetRuntimeManagementConfigResponse
- UpdateRuntimeOn 205 !P
- FunctionArn 122 !P
- RuntimeVersionArn 143 !P
+ 205 !P
+ 122 !P
+ 143 !P
 tHandler <0 >128 p[^\s]+
 sImageConfig
- EntryPoint 174
- Command 174
- WorkingDirectory 211 !P
+ 174
+ 174
+ 211 !P
 sImageConfigError
- ErrorCode 173 !P
- Message 157 !PS
+ 173 !P
+ 157 !PS
 sImageConfigResponse
- ImageConfig 79
- Error 80
+ 79
+ 80
 iInteger
-sInvalidCodeSignatureException EInvalidCodeSignatureException C400 X MMessage
- Type 173
- Message 173
-sInvalidParameterValueException EInvalidParameterValueException C400 X Mmessage
- Type 173
- message 173
-sInvalidRequestContentException EInvalidRequestContentException C400 X Mmessage
- Type 173
- message 173
-sInvalidRuntimeException EInvalidRuntimeException C502 MMessage
- Type 173
- Message 173
-sInvalidSecurityGroupIDException EInvalidSecurityGroupIDException C502 MMessage
- Type 173
- Message 173
-sInvalidSubnetIDException EInvalidSubnetIDException C502 MMessage
- Type 173
- Message 173
-sInvalidZipFileException EInvalidZipFileException C502 MMessage
- Type 173
- Message 173
+sInvalidCodeSignatureException C400 X MMessage
+ 173
+ 173
+sInvalidParameterValueException C400 X
+ 173
+ 173 l
+sInvalidRequestContentException C400 X
+ 173
+ 173 l
+sInvalidRuntimeException C502 MMessage
+ 173
+ 173
+sInvalidSecurityGroupIDException C502 MMessage
+ 173
+ 173
+sInvalidSubnetIDException C502 MMessage
+ 173
+ 173
+sInvalidZipFileException C502 MMessage
+ 173
+ 173
 sInvocationRequest
- FunctionName 123 !R @u
- InvocationType 92 wX-Amz-Invocation-Type !P @h
- LogType 115 wX-Amz-Log-Type !P @h
- ClientContext 173 wX-Amz-Client-Context !P @h
- DurableExecutionName 31 wX-Amz-Durable-Execution-Name !P @h
- Payload 10 !S @p
- Qualifier 126 !P @q
- TenantId 190 wX-Amz-Tenant-Id !P @h
+ 123 !R @u
+ 92 wX-Amz-Invocation-Type !P @h
+ 115 wX-Amz-Log-Type !P @h
+ 173 wX-Amz-Client-Context !P @h
+ 31 wX-Amz-Durable-Execution-Name !P @h
+ 10 !S @p
+ 126 !P @q
+ 190 wX-Amz-Tenant-Id !P @h
 sInvocationResponse
- StatusCode 82 !P @s
- FunctionError 173 wX-Amz-Function-Error !P @h
- LogResult 173 wX-Amz-Log-Result !P @h
- Payload 10 !S @p
- ExecutedVersion 207 wX-Amz-Executed-Version !P @h
- DurableExecutionArn 30 wX-Amz-Durable-Execution-Arn !P @h
+ 82 !P @s
+ 173 wX-Amz-Function-Error !P @h
+ 173 wX-Amz-Log-Result !P @h
+ 10 !S @p
+ 207 wX-Amz-Executed-Version !P @h
+ 30 wX-Amz-Durable-Execution-Arn !P @h
 tInvocationType =Event =RequestResponse =DryRun
-sKMSAccessDeniedException EKMSAccessDeniedException C502 MMessage
- Type 173
- Message 173
-sKMSDisabledException EKMSDisabledException C502 MMessage
- Type 173
- Message 173
-sKMSInvalidStateException EKMSInvalidStateException C502 MMessage
- Type 173
- Message 173
+sKMSAccessDeniedException C502 MMessage
+ 173
+ 173
+sKMSDisabledException C502 MMessage
+ 173
+ 173
+sKMSInvalidStateException C502 MMessage
+ 173
+ 173
 tKMSKeyArn <0 >10000 p(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()
-sKMSNotFoundException EKMSNotFoundException C502 MMessage
- Type 173
- Message 173
+sKMSNotFoundException C502 MMessage
+ 173
+ 173
 sLambdaManagedInstancesCapacityProviderConfig
- CapacityProviderArn 12 !R
- PerExecutionEnvironmentMaxConcurrency 128 !P
- ExecutionEnvironmentMemoryGiBPerVCpu 49 !P
+ 12 !R
+ 128 !P
+ 49 !P
 tLastUpdateStatus =Successful =Failed =InProgress
 tLastUpdateStatusReason
 tLastUpdateStatusReasonCode =EniLimitExceeded =InsufficientRolePermissions =InvalidConfiguration =InternalError =SubnetOutOfIPAddresses =InvalidSubnet =InvalidSecurityGroup =ImageDeleted =ImageAccessDenied =InvalidImage =KMSKeyAccessDenied =KMSKeyNotFound =InvalidStateKMSKey =DisabledKMSKey =EFSIOError =EFSMountConnectivityError =EFSMountFailure =EFSMountTimeout =InvalidRuntime =InvalidZipFileException =FunctionError =ServiceQuotaExceededException =VcpuLimitExceeded =CapacityProviderScalingLimitExceeded =InsufficientCapacity =EC2RequestLimitExceeded =FunctionError.InitTimeout =FunctionError.RuntimeInitError =FunctionError.ExtensionInitError =FunctionError.InvalidEntryPoint =FunctionError.InvalidWorkingDirectory =FunctionError.PermissionDenied =FunctionError.TooManyExtensions =FunctionError.InitResourceExhausted =DisallowedByVpcEncryptionControl =IncompatibleAcceleratorInstanceTypes =DependencyError
 sLayer
- Arn 104 !P
- CodeSize 117 !P
- SigningProfileVersionArn 9 !P
- SigningJobArn 9 !P
+ 104 !P
+ 117 !P
+ 9 !P
+ 9 !P
 lLayerList e104
 tLayerVersionArn <1 >2048 p((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))
 lLayersReferenceList e102
 sListFunctionsRequest
- MasterRegion 118 !P @q
- FunctionVersion 64 !P @q
- Marker 173 !P @q
- MaxItems 119 !P @q
+ 118 !P @q
+ 64 !P @q
+ 173 !P @q
+ 119 !P @q
 sListFunctionsResponse
- NextMarker 173 !P
- Functions 59
+ 173 !P
+ 59
 sListTagsRequest
- Resource 184 !R @u
+ 184 !R @u
 sListTagsResponse
- Tags 185
+ 185
 sListVersionsByFunctionRequest
- FunctionName 123 !R @u
- Marker 173 !P @q
- MaxItems 119 !P @q
+ 123 !R @u
+ 173 !P @q
+ 119 !P @q
 sListVersionsByFunctionResponse
- NextMarker 173 !P
- Versions 59
+ 173 !P
+ 59
 tLocalMountPath <0 >160 p/mnt/[a-zA-Z0-9-_.]+
 tLogFormat =JSON =Text
 tLogGroup <1 >512 p[\.\-_/#A-Za-z0-9]+
 tLogType =None =Tail
 sLoggingConfig
- LogFormat 113 !P
- ApplicationLogLevel 6 !P
- SystemLogLevel 178 !P
- LogGroup 114 !P
+ 113 !P
+ 6 !P
+ 178 !P
+ 114 !P
 jLong
 tMasterRegion <1 >50 pALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}
 iMaxListItems <1 >10000
 iMemorySize <128 >10240
-sModeNotSupportedException EModeNotSupportedException C400 X Mmessage
- Type 173
- message 173
+sModeNotSupportedException C400 X
+ 173
+ 173 l
 tNameSpacedFunctionArn <0 >10000 parn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:function:[a-zA-Z0-9-_\.]+(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?
 tNamespacedFunctionName <1 >256 p(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?
-sNoPublishedVersionException ENoPublishedVersionException C400 X MMessage
- Type 173
- Message 173
+sNoPublishedVersionException C400 X MMessage
+ 173
+ 173
 bNullableBoolean
 tNumericLatestPublishedOrAliasQualifier <1 >128 p\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+
 tPackageType =Zip =Image
 iPerExecutionEnvironmentMaxConcurrency <1 >1600
-sPreconditionFailedException EPreconditionFailedException C412 X Mmessage
- Type 173
- message 173
-sRecursiveInvocationException ERecursiveInvocationException C400 X MMessage
- Type 173
- Message 173
-sRequestEntityTooLargeException ERequestEntityTooLargeException C413 X MMessage
- Type 173
- Message 173
-sRequestTooLargeException ERequestTooLargeException C413 X Mmessage
- Type 173
- message 173
+sPreconditionFailedException C412 X
+ 173
+ 173 l
+sRecursiveInvocationException C400 X MMessage
+ 173
+ 173
+sRequestEntityTooLargeException C413 X MMessage
+ 173
+ 173
+sRequestTooLargeException C413 X
+ 173
+ 173 l
 iReservedConcurrentExecutions <0
 sResolvedS3Object
- S3Bucket 147 !P
- S3Key 152 !P
- S3ObjectVersion 154 !P
+ 147 !P
+ 152 !P
+ 154 !P
 tResourceArn <0 >10000 p(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()
-sResourceConflictException EResourceConflictException C409 X Mmessage
- Type 173
- message 173
-sResourceNotFoundException EResourceNotFoundException C404 X MMessage
- Type 173
- Message 173
-sResourceNotReadyException EResourceNotReadyException C502 Mmessage
- Type 173
- message 173
+sResourceConflictException C409 X
+ 173
+ 173 l
+sResourceNotFoundException C404 X MMessage
+ 173
+ 173
+sResourceNotReadyException C502
+ 173
+ 173 l
 iRetentionPeriodInDays <1 >90
 tRoleArn <0 >10000 parn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+
 tRuntime
-sRuntimeAliasDeletedException ERuntimeAliasDeletedException C409 X Mmessage
- Type 173
- message 173
+sRuntimeAliasDeletedException C409 X
+ 173
+ 173 l
 tRuntimeVersionArn <26 >2048 p((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))
 sRuntimeVersionConfig
- RuntimeVersionArn 143 !P
- Error 146
-sRuntimeVersionDeletedException ERuntimeVersionDeletedException C409 X Mmessage
- Type 173
- message 173
+ 143 !P
+ 146
+sRuntimeVersionDeletedException C409 X
+ 173
+ 173 l
 sRuntimeVersionError
- ErrorCode 173 !P
- Message 157 !PS
+ 173 !P
+ 157 !PS
 tS3Bucket <3 >63 p[0-9A-Za-z\.\-_]*(?<!\.)
 sS3FilesConfig
- DirectS3Read 27 !P
-sS3FilesMountConnectivityException ES3FilesMountConnectivityException C408 X MMessage
- Type 173
- Message 173
-sS3FilesMountFailureException ES3FilesMountFailureException C403 X MMessage
- Type 173
- Message 173
-sS3FilesMountTimeoutException ES3FilesMountTimeoutException C408 X MMessage
- Type 173
- Message 173
+ 27 !P
+sS3FilesMountConnectivityException C408 X MMessage
+ 173
+ 173
+sS3FilesMountFailureException C403 X MMessage
+ 173
+ 173
+sS3FilesMountTimeoutException C408 X MMessage
+ 173
+ 173
 tS3Key <1 >1024 p.*
 tS3ObjectStorageMode =COPY =REFERENCE
 tS3ObjectVersion <1 >1024 p.*
@@ -669,42 +669,42 @@ tSecurityGroupId <0 >1024 psg-[0-9a-zA-Z]*
 lSecurityGroupIds e155 <0 >5
 tSensitiveString
 tSensitiveStringOnServerOnly <0 >10000
-sSerializedRequestEntityTooLargeException ESerializedRequestEntityTooLargeException C413 X Mmessage
- Type 173
- message 173
-sServiceException EServiceException C500 MMessage
- Type 173
- Message 173
-sServiceQuotaExceededException EServiceQuotaExceededException C402 X MMessage
- Type 173
- Message 173
+sSerializedRequestEntityTooLargeException C413 X
+ 173
+ 173 l
+sServiceException C500 MMessage
+ 173
+ 173
+sServiceQuotaExceededException C402 X MMessage
+ 173
+ 173
 sSnapStart
- ApplyOn 163 !P
+ 163 !P
 tSnapStartApplyOn =PublishedVersions =None
-sSnapStartException ESnapStartException C400 X MMessage
- Type 173
- Message 173
-sSnapStartNotReadyException ESnapStartNotReadyException C409 X MMessage
- Type 173
- Message 173
+sSnapStartException C400 X MMessage
+ 173
+ 173
+sSnapStartNotReadyException C409 X MMessage
+ 173
+ 173
 tSnapStartOptimizationStatus =On =Off
-sSnapStartRegenerationFailureException ESnapStartRegenerationFailureException C409 X MMessage
- Type 173
- Message 173
+sSnapStartRegenerationFailureException C409 X MMessage
+ 173
+ 173
 sSnapStartResponse
- ApplyOn 163 !P
- OptimizationStatus 166 !P
-sSnapStartTimeoutException ESnapStartTimeoutException C408 X MMessage
- Type 173
- Message 173
+ 163 !P
+ 166 !P
+sSnapStartTimeoutException C408 X MMessage
+ 173
+ 173
 tState =Pending =Active =Inactive =Failed =Deactivating =Deactivated =ActiveNonInvocable =Deleting
 tStateReason
 tStateReasonCode =Idle =Creating =Restoring =EniLimitExceeded =InsufficientRolePermissions =InvalidConfiguration =InternalError =SubnetOutOfIPAddresses =InvalidSubnet =InvalidSecurityGroup =ImageDeleted =ImageAccessDenied =InvalidImage =KMSKeyAccessDenied =KMSKeyNotFound =InvalidStateKMSKey =DisabledKMSKey =EFSIOError =EFSMountConnectivityError =EFSMountFailure =EFSMountTimeout =InvalidRuntime =InvalidZipFileException =FunctionError =ServiceQuotaExceededException =VcpuLimitExceeded =CapacityProviderScalingLimitExceeded =InsufficientCapacity =EC2RequestLimitExceeded =FunctionError.InitTimeout =FunctionError.RuntimeInitError =FunctionError.ExtensionInitError =FunctionError.InvalidEntryPoint =FunctionError.InvalidWorkingDirectory =FunctionError.PermissionDenied =FunctionError.TooManyExtensions =FunctionError.InitResourceExhausted =DisallowedByVpcEncryptionControl =DrainingDurableExecutions =IncompatibleAcceleratorInstanceTypes =DependencyError
 tString
 lStringList e173 <0 >1500
-sSubnetIPAddressLimitReachedException ESubnetIPAddressLimitReachedException C502 MMessage
- Type 173
- Message 173
+sSubnetIPAddressLimitReachedException C502 MMessage
+ 173
+ 173
 tSubnetId <0 >1024 psubnet-[0-9a-z]*
 lSubnetIds e176 <0 >16
 tSystemLogLevel =DEBUG =INFO =WARN
@@ -712,95 +712,111 @@ tTagKey <1 >128 p([\p{L}\p{Z}\p{N}_.:/=+\-@]*)
 lTagKeyList e179
 sTagResourceOutput
 sTagResourceRequest
- Resource 184 !R @u
- Tags 185 !R
+ 184 !R @u
+ 185 !R
 tTagValue <0 >256 p([\p{L}\p{Z}\p{N}_.:/=+\-@]*)
 tTaggableResource <1 >10000 parn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})
 mTags e183 k179
 sTagsError
- ErrorCode 187 !R
- Message 188 !R
+ 187 !R
+ 188 !R
 tTagsErrorCode <10 >21 p[A-Za-z]+Exception
 tTagsErrorMessage <84 >1000 p.*
 sTenancyConfig
- TenantIsolationMode 191 !R
+ 191 !R
 tTenantId <1 >256 p"[a-zA-Z0-9\\._:\\/=+\\-@ ]+"
 tTenantIsolationMode =PER_TENANT
 tThrottleReason =ConcurrentInvocationLimitExceeded =FunctionInvocationRateLimitExceeded =ReservedFunctionConcurrentInvocationLimitExceeded =ReservedFunctionInvocationRateLimitExceeded =CallerRateLimitExceeded =ConcurrentSnapshotCreateLimitExceeded
 iTimeout <1 >900
 tTimestamp <0 >100 p.*
-sTooManyRequestsException ETooManyRequestsException C429 X Mmessage
- retryAfterSeconds 173 wRetry-After @h
- Type 173
- message 173
- Reason 192
+sTooManyRequestsException C429 X
+ 173 l wRetry-After @h
+ 173
+ 173 l
+ 192
 sTracingConfig
- Mode 198 !P
+ 198 !P
 sTracingConfigResponse
- Mode 198 !P
+ 198 !P
 tTracingMode =Active =PassThrough
 iUnreservedConcurrentExecutions <0
-sUnsupportedMediaTypeException EUnsupportedMediaTypeException C415 X Mmessage
- Type 173
- message 173
+sUnsupportedMediaTypeException C415 X
+ 173
+ 173 l
 sUntagResourceOutput
 sUntagResourceRequest
- Resource 184 !R @u
- TagKeys 180 wtagKeys !R @q
+ 184 !R @u
+ 180 wtagKeys !R @q
 sUpdateFunctionCodeRequest
- FunctionName 60 !R @u
- ZipFile 10 !S
- S3Bucket 147 !P
- S3Key 152 !P
- S3ObjectVersion 154 !P
- S3ObjectStorageMode 153 !P
- ImageUri 173 !P
- Architectures 8
- Publish 11 !P
- PublishTo 65 !P
- DryRun 11 !P
- RevisionId 173 !P
- SourceKMSKeyArn 96 !P
+ 60 !R @u
+ 10 !S
+ 147 !P
+ 152 !P
+ 154 !P
+ 153 !P
+ 173 !P
+ 8
+ 11 !P
+ 65 !P
+ 11 !P
+ 173 !P
+ 96 !P
 sUpdateFunctionConfigurationRequest
- FunctionName 60 !R @u
- Role 140 !P
- Handler 78 !P
- Description 26 !P
- Timeout 193 !P
- MemorySize 120 !P
- VpcConfig 208
- Environment 41
- Runtime 141 !P
- DeadLetterConfig 23
- KMSKeyArn 96 !P
- TracingConfig 196
- RevisionId 173 !P
- Layers 103
- FileSystemConfigs 53
- ImageConfig 79
- EphemeralStorage 47
- SnapStart 162
- LoggingConfig 116
- CapacityProviderConfig 13
- DurableConfig 28
- RuntimeConfig 63
- AcceleratorConfig 1
+ 60 !R @u
+ 140 !P
+ 78 !P
+ 26 !P
+ 193 !P
+ 120 !P
+ 208
+ 41
+ 141 !P
+ 23
+ 96 !P
+ 196
+ 173 !P
+ 103
+ 53
+ 79
+ 47
+ 162
+ 116
+ 13
+ 28
+ 63
+ 1
 tUpdateRuntimeOn =Auto =Manual =FunctionUpdate
-sValidationException EValidationException C400 X MMessage
- Type 173
- Message 173
+sValidationException C400 X MMessage
+ 173
+ 173
 tVersion <1 >1024 p(\$LATEST|[0-9]+)
 sVpcConfig
- SubnetIds 177
- SecurityGroupIds 156
- Ipv6AllowedForDualStack 125 !P
+ 177
+ 156
+ 125 !P
 sVpcConfigResponse
- SubnetIds 177
- SecurityGroupIds 156
- VpcId 210 !P
- Ipv6AllowedForDualStack 125 !P
+ 177
+ 156
+ 210 !P
+ 125 !P
 tVpcId
 tWorkingDirectory <0 >1000
+/CreateFunction 22 58 u/2015-03-31/functions s201 b70167211 e84,136,160,195,83,137,20,18,19,66
+/DeleteFunction 24 25 mDELETE u/2015-03-31/functions/{FunctionName} e84,136,160,195,137
+/GetAccountSettings 67 68 mGET u/2016-08-19/account-settings e160,195
+/GetFunction 74 75 mGET u/2015-03-31/functions/{FunctionName} e84,160,195,137
+/GetFunctionCodeSigningConfig 69 70 mGET u/2020-06-30/functions/{FunctionName}/code-signing-config e84,160,195,137,18
+/GetFunctionConcurrency 71 72 mGET u/2019-09-30/functions/{FunctionName}/concurrency e84,160,195,137
+/GetFunctionConfiguration 73 58 mGET u/2015-03-31/functions/{FunctionName}/configuration e84,160,195,137
+/GetRuntimeManagementConfig 76 77 mGET u/2021-07-20/functions/{FunctionName}/runtime-management-config e84,160,195,137
+/Invoke 90 91 u/2015-03-31/functions/{FunctionName}/invocations b8388608 tapplication/json e142,14,138,161,87,169,195,33,36,175,93,132,94,200,149,159,86,124,34,88,97,84,32,35,95,136,145,39,165,160,16,164,130,150,38,40,151,15,121,137,85,167,29,89,37
+/ListFunctions 106 107 mGET u/2015-03-31/functions e84,160,195
+/ListTags 108 109 mGET u/2017-03-31/tags/{Resource} e84,160,195,137
+/ListVersionsByFunction 110 111 mGET u/2015-03-31/functions/{FunctionName}/versions e84,160,195,137
+/TagResource 182 181 u/2017-03-31/tags/{Resource} s204 o e84,136,160,195,137
+/UntagResource 202 201 mDELETE u/2017-03-31/tags/{Resource} s204 o e84,136,160,195,137
+/UpdateFunctionCode 203 58 mPUT u/2015-03-31/functions/{FunctionName}/code b70167211 e84,136,160,195,83,137,20,18,19,129
+/UpdateFunctionConfiguration 204 58 mPUT u/2015-03-31/functions/{FunctionName}/configuration e84,136,160,195,83,137,20,18,129
 `,
 	Go: []any{
 		(*AcceleratorConfig)(nil),
@@ -931,24 +947,6 @@ tWorkingDirectory <0 >1000
 		(*ValidationException)(nil),
 		(*VpcConfig)(nil),
 		(*VpcConfigResponse)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "CreateFunction", Method: "POST", URI: "/2015-03-31/functions", Status: 201, Input: refCreateFunctionRequest, Output: refFunctionConfiguration, MaxBody: 70167211, Errors: []wire.Ref{refInvalidParameterValueException, refResourceConflictException, refServiceException, refTooManyRequestsException, refInvalidCodeSignatureException, refResourceNotFoundException, refCodeVerificationFailedException, refCodeSigningConfigNotFoundException, refCodeStorageExceededException, refFunctionVersionsPerCapacityProviderLimitExceededException}},
-		{Name: "DeleteFunction", Method: "DELETE", URI: "/2015-03-31/functions/{FunctionName}", Input: refDeleteFunctionRequest, Output: refDeleteFunctionResponse, Errors: []wire.Ref{refInvalidParameterValueException, refResourceConflictException, refServiceException, refTooManyRequestsException, refResourceNotFoundException}},
-		{Name: "GetAccountSettings", Method: "GET", URI: "/2016-08-19/account-settings", Input: refGetAccountSettingsRequest, Output: refGetAccountSettingsResponse, Errors: []wire.Ref{refServiceException, refTooManyRequestsException}},
-		{Name: "GetFunction", Method: "GET", URI: "/2015-03-31/functions/{FunctionName}", Input: refGetFunctionRequest, Output: refGetFunctionResponse, Errors: []wire.Ref{refInvalidParameterValueException, refServiceException, refTooManyRequestsException, refResourceNotFoundException}},
-		{Name: "GetFunctionCodeSigningConfig", Method: "GET", URI: "/2020-06-30/functions/{FunctionName}/code-signing-config", Input: refGetFunctionCodeSigningConfigRequest, Output: refGetFunctionCodeSigningConfigResponse, Errors: []wire.Ref{refInvalidParameterValueException, refServiceException, refTooManyRequestsException, refResourceNotFoundException, refCodeSigningConfigNotFoundException}},
-		{Name: "GetFunctionConcurrency", Method: "GET", URI: "/2019-09-30/functions/{FunctionName}/concurrency", Input: refGetFunctionConcurrencyRequest, Output: refGetFunctionConcurrencyResponse, Errors: []wire.Ref{refInvalidParameterValueException, refServiceException, refTooManyRequestsException, refResourceNotFoundException}},
-		{Name: "GetFunctionConfiguration", Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/configuration", Input: refGetFunctionConfigurationRequest, Output: refFunctionConfiguration, Errors: []wire.Ref{refInvalidParameterValueException, refServiceException, refTooManyRequestsException, refResourceNotFoundException}},
-		{Name: "GetRuntimeManagementConfig", Method: "GET", URI: "/2021-07-20/functions/{FunctionName}/runtime-management-config", Input: refGetRuntimeManagementConfigRequest, Output: refGetRuntimeManagementConfigResponse, Errors: []wire.Ref{refInvalidParameterValueException, refServiceException, refTooManyRequestsException, refResourceNotFoundException}},
-		{Name: "Invoke", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/invocations", Input: refInvocationRequest, Output: refInvocationResponse, MaxBody: 8388608, OutputMediaType: "application/json", Errors: []wire.Ref{refRuntimeAliasDeletedException, refCodeArtifactUserDeletedException, refResourceNotReadyException, refServiceQuotaExceededException, refInvalidSecurityGroupIDException, refSnapStartTimeoutException, refTooManyRequestsException, refEC2ThrottledException, refEFSMountConnectivityException, refSubnetIPAddressLimitReachedException, refKMSAccessDeniedException, refRequestTooLargeException, refKMSDisabledException, refUnsupportedMediaTypeException, refS3FilesMountConnectivityException, refSerializedRequestEntityTooLargeException, refInvalidRuntimeException, refNoPublishedVersionException, refEC2UnexpectedException, refInvalidSubnetIDException, refKMSNotFoundException, refInvalidParameterValueException, refEC2AccessDeniedException, refEFSIOException, refKMSInvalidStateException, refResourceConflictException, refRuntimeVersionDeletedException, refENILimitReachedException, refSnapStartNotReadyException, refServiceException, refCodeArtifactUserPendingException, refSnapStartException, refRecursiveInvocationException, refS3FilesMountFailureException, refEFSMountTimeoutException, refENINotReadyException, refS3FilesMountTimeoutException, refCodeArtifactUserFailedException, refModeNotSupportedException, refResourceNotFoundException, refInvalidRequestContentException, refSnapStartRegenerationFailureException, refDurableExecutionAlreadyStartedException, refInvalidZipFileException, refEFSMountFailureException}},
-		{Name: "ListFunctions", Method: "GET", URI: "/2015-03-31/functions", Input: refListFunctionsRequest, Output: refListFunctionsResponse, Errors: []wire.Ref{refInvalidParameterValueException, refServiceException, refTooManyRequestsException}},
-		{Name: "ListTags", Method: "GET", URI: "/2017-03-31/tags/{Resource}", Input: refListTagsRequest, Output: refListTagsResponse, Errors: []wire.Ref{refInvalidParameterValueException, refServiceException, refTooManyRequestsException, refResourceNotFoundException}},
-		{Name: "ListVersionsByFunction", Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/versions", Input: refListVersionsByFunctionRequest, Output: refListVersionsByFunctionResponse, Errors: []wire.Ref{refInvalidParameterValueException, refServiceException, refTooManyRequestsException, refResourceNotFoundException}},
-		{Name: "TagResource", Method: "POST", URI: "/2017-03-31/tags/{Resource}", Status: 204, Input: refTagResourceRequest, Output: refTagResourceOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterValueException, refResourceConflictException, refServiceException, refTooManyRequestsException, refResourceNotFoundException}},
-		{Name: "UntagResource", Method: "DELETE", URI: "/2017-03-31/tags/{Resource}", Status: 204, Input: refUntagResourceRequest, Output: refUntagResourceOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterValueException, refResourceConflictException, refServiceException, refTooManyRequestsException, refResourceNotFoundException}},
-		{Name: "UpdateFunctionCode", Method: "PUT", URI: "/2015-03-31/functions/{FunctionName}/code", Input: refUpdateFunctionCodeRequest, Output: refFunctionConfiguration, MaxBody: 70167211, Errors: []wire.Ref{refInvalidParameterValueException, refResourceConflictException, refServiceException, refTooManyRequestsException, refInvalidCodeSignatureException, refResourceNotFoundException, refCodeVerificationFailedException, refCodeSigningConfigNotFoundException, refCodeStorageExceededException, refPreconditionFailedException}},
-		{Name: "UpdateFunctionConfiguration", Method: "PUT", URI: "/2015-03-31/functions/{FunctionName}/configuration", Input: refUpdateFunctionConfigurationRequest, Output: refFunctionConfiguration, Errors: []wire.Ref{refInvalidParameterValueException, refResourceConflictException, refServiceException, refTooManyRequestsException, refInvalidCodeSignatureException, refResourceNotFoundException, refCodeVerificationFailedException, refCodeSigningConfigNotFoundException, refPreconditionFailedException}},
 	},
 	Missing: `
 AddLayerVersionPermission POST /2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy

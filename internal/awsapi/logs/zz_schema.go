@@ -129,8 +129,8 @@ var schema = wire.Schema{
 	ValidationCode: "InvalidParameterException",
 	Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 	Table: `
-sAccessDeniedException EAccessDeniedException C400 X Mmessage
- message 92
+sAccessDeniedException C400 X
+ 92 l
 tAccountId <12 >12 p^\d{12}$
 lAccountIds e2 <0 >20
 tAmazonResourceName <1 >1011 p[\w+=/:,.@-]*
@@ -138,60 +138,60 @@ tArn
 bBearerTokenAuthenticationEnabled
 sCreateLogGroupOutput
 sCreateLogGroupRequest
- logGroupName 64 !R
- kmsKeyId 56 !P
- tags 98
- logGroupClass 62 !P
- deletionProtectionEnabled 20 !P
+ 64 l !R
+ 56 l !P
+ 98 l
+ 62 l !P
+ 20 l !P
 sCreateLogStreamOutput
 sCreateLogStreamRequest
- logGroupName 64 !R
- logStreamName 68 !R
-sDataAlreadyAcceptedException EDataAlreadyAcceptedException C400 X Mmessage
- expectedSequenceToken 88
- message 92
+ 64 l !R
+ 68 l !R
+sDataAlreadyAcceptedException C400 X
+ 88 l
+ 92 l
 tDataProtectionStatus =ACTIVATED =DELETED =ARCHIVED =DISABLED
 iDays
 sDeleteLogGroupOutput
 sDeleteLogGroupRequest
- logGroupName 64 !R
+ 64 l !R
 sDeleteLogStreamOutput
 sDeleteLogStreamRequest
- logGroupName 64 !R
- logStreamName 68 !R
+ 64 l !R
+ 68 l !R
 sDeleteRetentionPolicyOutput
 sDeleteRetentionPolicyRequest
- logGroupName 64 !R
+ 64 l !R
 bDeletionProtectionEnabled
 bDescending
 iDescribeLimit <1 >50
 lDescribeLogGroupsLogGroupIdentifiers e63 <1 >50
 sDescribeLogGroupsRequest
- accountIdentifiers 3
- logGroupNamePrefix 64 !P
- logGroupNamePattern 65 !P
- nextToken 72 !P
- limit 22 !P
- includeLinkedAccounts 47 !P
- logGroupClass 62 !P
- logGroupIdentifiers 23
+ 3 l
+ 64 l !P
+ 65 l !P
+ 72 l !P
+ 22 l !P
+ 47 l !P
+ 62 l !P
+ 23 l
 sDescribeLogGroupsResponse
- logGroups 66
- nextToken 72 !P
+ 66 l
+ 72 l !P
 sDescribeLogStreamsRequest
- logGroupName 64 !P
- logGroupIdentifier 63 !P
- logStreamNamePrefix 68 !P
- orderBy 74 !P
- descending 21 !P
- nextToken 72 !P
- limit 22 !P
+ 64 l !P
+ 63 l !P
+ 68 l !P
+ 74 l !P
+ 21 l !P
+ 72 l !P
+ 22 l !P
 sDescribeLogStreamsResponse
- logStreams 70
- nextToken 72 !P
+ 70 l
+ 72 l !P
 sEntity
- keyAttributes 32
- attributes 29
+ 32 l
+ 29 l
 mEntityAttributes e31 k30 <0 >10
 tEntityAttributesKey <1 >256
 tEntityAttributesValue <1 >512
@@ -204,140 +204,140 @@ tEventMessage <1
 iEventsLimit <1 >10000
 iFilterCount
 sFilterLogEventsRequest
- logGroupName 64 !P
- logGroupIdentifier 63 !P
- logStreamNames 52
- logStreamNamePrefix 68 !P
- startTime 99 !P
- endTime 99 !P
- filterPattern 42 !P
- nextToken 72 !P
- limit 38 !P
- startFromHead 90 !P
- interleaved 53 !P
- unmask 101 !P
+ 64 l !P
+ 63 l !P
+ 52 l
+ 68 l !P
+ 99 l !P
+ 99 l !P
+ 42 l !P
+ 72 l !P
+ 38 l !P
+ 90 l !P
+ 53 l !P
+ 101 l !P
 sFilterLogEventsResponse
- events 44
- searchedLogStreams 87
- nextToken 72 !P
+ 44 l
+ 87 l
+ 72 l !P
 tFilterPattern <0 >1024
 sFilteredLogEvent
- logStreamName 68 !P
- timestamp 99 !P
- message 37 !P
- ingestionTime 99 !P
- eventId 36 !P
+ 68 l !P
+ 99 l !P
+ 37 l !P
+ 99 l !P
+ 36 l !P
 lFilteredLogEvents e43
 sGetLogEventsRequest
- logGroupName 64 !P
- logGroupIdentifier 63 !P
- logStreamName 68 !R
- startTime 99 !P
- endTime 99 !P
- nextToken 72 !P
- limit 38 !P
- startFromHead 90 !P
- unmask 101 !P
+ 64 l !P
+ 63 l !P
+ 68 l !R
+ 99 l !P
+ 99 l !P
+ 72 l !P
+ 38 l !P
+ 90 l !P
+ 101 l !P
 sGetLogEventsResponse
- events 76
- nextForwardToken 72 !P
- nextBackwardToken 72 !P
+ 76 l
+ 72 l !P
+ 72 l !P
 bIncludeLinkedAccounts
 lInheritedProperties e49
 tInheritedProperty =ACCOUNT_DATA_PROTECTION
 sInputLogEvent
- timestamp 99 !R
- message 37 !R
+ 99 l !R
+ 37 l !R
 lInputLogEvents e50 <1 >10000
 lInputLogStreamNames e68 <1 >100
 bInterleaved
-sInvalidParameterException EInvalidParameterException C400 X Mmessage
- message 92
-sInvalidSequenceTokenException EInvalidSequenceTokenException C400 X Mmessage
- expectedSequenceToken 88
- message 92
+sInvalidParameterException C400 X
+ 92 l
+sInvalidSequenceTokenException C400 X
+ 88 l
+ 92 l
 tKmsKeyId >256
-sLimitExceededException ELimitExceededException C400 X Mmessage
- message 92
+sLimitExceededException C400 X
+ 92 l
 sListTagsForResourceRequest
- resourceArn 4 !R
+ 4 l !R
 sListTagsForResourceResponse
- tags 98
+ 98 l
 iLogEventIndex
 sLogGroup
- logGroupName 64 !P
- creationTime 99 !P
- retentionInDays 13 !P
- metricFilterCount 39 !P
- arn 5 !P
- storedBytes 91 !P
- kmsKeyId 56 !P
- dataProtectionStatus 12 !P
- inheritedProperties 48
- logGroupClass 62 !P
- logGroupArn 5 !P
- deletionProtectionEnabled 20 !P
- bearerTokenAuthenticationEnabled 6 !P
- retentionPolicyName 77 !P
+ 64 l !P
+ 99 l !P
+ 13 l !P
+ 39 l !P
+ 5 l !P
+ 91 l !P
+ 56 l !P
+ 12 l !P
+ 48 l
+ 62 l !P
+ 5 l !P
+ 20 l !P
+ 6 l !P
+ 77 l !P
 tLogGroupClass =STANDARD =INFREQUENT_ACCESS =DELIVERY =ESSENTIALS
 tLogGroupIdentifier <1 >2048 p[\w#+=/:,.@-]*
 tLogGroupName <1 >512 p[\.\-_/#A-Za-z0-9]+
 tLogGroupNamePattern <0 >512 p[\.\-_/#A-Za-z0-9]*
 lLogGroups e61
 sLogStream
- logStreamName 68 !P
- creationTime 99 !P
- firstEventTimestamp 99 !P
- lastEventTimestamp 99 !P
- lastIngestionTime 99 !P
- uploadSequenceToken 88 !P
- arn 5 !P
- storedBytes 91 !P
+ 68 l !P
+ 99 l !P
+ 99 l !P
+ 99 l !P
+ 99 l !P
+ 88 l !P
+ 5 l !P
+ 91 l !P
 tLogStreamName <1 >512 p[^:*]*
 bLogStreamSearchedCompletely
 lLogStreams e67
 tMessage
 tNextToken <1
-sOperationAbortedException EOperationAbortedException C400 X Mmessage
- message 92
+sOperationAbortedException C400 X
+ 92 l
 tOrderBy =LogStreamName =LastEventTime
 sOutputLogEvent
- timestamp 99 !P
- message 37 !P
- ingestionTime 99 !P
+ 99 l !P
+ 37 l !P
+ 99 l !P
 lOutputLogEvents e75
 tPolicyName
 sPutLogEventsRequest
- logGroupName 64 !R
- logStreamName 68 !R
- logEvents 51 !R
- sequenceToken 88 !P
- entity 28
+ 64 l !R
+ 68 l !R
+ 51 l !R
+ 88 l !P
+ 28 l
 sPutLogEventsResponse
- nextSequenceToken 88 !P
- rejectedLogEventsInfo 83
- rejectedEntityInfo 82
+ 88 l !P
+ 83 l
+ 82 l
 sPutRetentionPolicyOutput
 sPutRetentionPolicyRequest
- logGroupName 64 !R
- retentionInDays 13 !R
+ 64 l !R
+ 13 l !R
 sRejectedEntityInfo
- errorType 35 !R
+ 35 l !R
 sRejectedLogEventsInfo
- tooNewLogEventStartIndex 60 !P
- tooOldLogEventEndIndex 60 !P
- expiredLogEventEndIndex 60 !P
-sResourceAlreadyExistsException EResourceAlreadyExistsException C400 X Mmessage
- message 92
-sResourceNotFoundException EResourceNotFoundException C400 X Mmessage
- message 92
+ 60 l !P
+ 60 l !P
+ 60 l !P
+sResourceAlreadyExistsException C400 X
+ 92 l
+sResourceNotFoundException C400 X
+ 92 l
 sSearchedLogStream
- logStreamName 68 !P
- searchedCompletely 69 !P
+ 68 l !P
+ 69 l !P
 lSearchedLogStreams e86
 tSequenceToken <1
-sServiceUnavailableException EServiceUnavailableException C500 Mmessage
- message 92
+sServiceUnavailableException C500
+ 92 l
 bStartFromHead
 jStoredBytes <0
 tString
@@ -345,23 +345,37 @@ tTagKey <1 >128 p^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$
 lTagKeyList e93 <0 >50
 sTagResourceOutput
 sTagResourceRequest
- resourceArn 4 !R
- tags 98 !R
+ 4 l !R
+ 98 l !R
 tTagValue >256 p^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$
 mTags e97 k93 <1 >50
 jTimestamp <0
-sTooManyTagsException ETooManyTagsException C400 X Mmessage
- message 71
- resourceName 4
+sTooManyTagsException C400 X
+ 71 l
+ 4 l
 bUnmask
-sUnrecognizedClientException EUnrecognizedClientException C400 X Mmessage
- message 92
+sUnrecognizedClientException C400 X
+ 92 l
 sUntagResourceOutput
 sUntagResourceRequest
- resourceArn 4 !R
- tagKeys 94 !R
-sValidationException EValidationException C400 X Mmessage
- message 92
+ 4 l !R
+ 94 l !R
+sValidationException C400 X
+ 92 l
+/CreateLogGroup 8 7 o e54,84,57,73,89
+/CreateLogStream 10 9 o e54,84,85,89
+/DeleteLogGroup 15 14 o e54,85,73,89,105
+/DeleteLogStream 17 16 o e54,85,73,89,105
+/DeleteRetentionPolicy 19 18 o e54,85,73,89
+/DescribeLogGroups 24 25 e54,89
+/DescribeLogStreams 26 27 e54,85,89
+/FilterLogEvents 40 41 e54,85,89
+/GetLogEvents 45 46 e54,85,89
+/ListTagsForResource 58 59 e54,85,89
+/PutLogEvents 78 79 e54,55,11,85,89,102
+/PutRetentionPolicy 81 80 o e54,85,73,89
+/TagResource 96 95 o e54,85,89,100
+/UntagResource 104 103 o e54,85,89
 `,
 	Go: []any{
 		(*AccessDeniedException)(nil),
@@ -427,22 +441,6 @@ sValidationException EValidationException C400 X Mmessage
 		(*UntagResourceOutput)(nil),
 		(*UntagResourceRequest)(nil),
 		(*ValidationException)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "CreateLogGroup", Method: "POST", URI: "/", Input: refCreateLogGroupRequest, Output: refCreateLogGroupOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceAlreadyExistsException, refLimitExceededException, refOperationAbortedException, refServiceUnavailableException}},
-		{Name: "CreateLogStream", Method: "POST", URI: "/", Input: refCreateLogStreamRequest, Output: refCreateLogStreamOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceAlreadyExistsException, refResourceNotFoundException, refServiceUnavailableException}},
-		{Name: "DeleteLogGroup", Method: "POST", URI: "/", Input: refDeleteLogGroupRequest, Output: refDeleteLogGroupOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refOperationAbortedException, refServiceUnavailableException, refValidationException}},
-		{Name: "DeleteLogStream", Method: "POST", URI: "/", Input: refDeleteLogStreamRequest, Output: refDeleteLogStreamOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refOperationAbortedException, refServiceUnavailableException, refValidationException}},
-		{Name: "DeleteRetentionPolicy", Method: "POST", URI: "/", Input: refDeleteRetentionPolicyRequest, Output: refDeleteRetentionPolicyOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refOperationAbortedException, refServiceUnavailableException}},
-		{Name: "DescribeLogGroups", Method: "POST", URI: "/", Input: refDescribeLogGroupsRequest, Output: refDescribeLogGroupsResponse, Errors: []wire.Ref{refInvalidParameterException, refServiceUnavailableException}},
-		{Name: "DescribeLogStreams", Method: "POST", URI: "/", Input: refDescribeLogStreamsRequest, Output: refDescribeLogStreamsResponse, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refServiceUnavailableException}},
-		{Name: "FilterLogEvents", Method: "POST", URI: "/", Input: refFilterLogEventsRequest, Output: refFilterLogEventsResponse, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refServiceUnavailableException}},
-		{Name: "GetLogEvents", Method: "POST", URI: "/", Input: refGetLogEventsRequest, Output: refGetLogEventsResponse, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refServiceUnavailableException}},
-		{Name: "ListTagsForResource", Method: "POST", URI: "/", Input: refListTagsForResourceRequest, Output: refListTagsForResourceResponse, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refServiceUnavailableException}},
-		{Name: "PutLogEvents", Method: "POST", URI: "/", Input: refPutLogEventsRequest, Output: refPutLogEventsResponse, Errors: []wire.Ref{refInvalidParameterException, refInvalidSequenceTokenException, refDataAlreadyAcceptedException, refResourceNotFoundException, refServiceUnavailableException, refUnrecognizedClientException}},
-		{Name: "PutRetentionPolicy", Method: "POST", URI: "/", Input: refPutRetentionPolicyRequest, Output: refPutRetentionPolicyOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refOperationAbortedException, refServiceUnavailableException}},
-		{Name: "TagResource", Method: "POST", URI: "/", Input: refTagResourceRequest, Output: refTagResourceOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refServiceUnavailableException, refTooManyTagsException}},
-		{Name: "UntagResource", Method: "POST", URI: "/", Input: refUntagResourceRequest, Output: refUntagResourceOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterException, refResourceNotFoundException, refServiceUnavailableException}},
 	},
 	Missing: `
 AssociateKmsKey

@@ -72,67 +72,67 @@ var schema = wire.Schema{
 	ValidationCode: "ValidationError",
 	Protocols:      []wire.ProtocolID{wire.ProtocolQuery},
 	Table: `
-sAccessDenied EAccessDenied C403 X Mmessage
- message 18
+sAccessDenied C403 X
+ 18 l
 sAssumeRoleRequest
- RoleArn 24 !R
- RoleSessionName 37 !R
- PolicyArns 34
- Policy 48 !P
- DurationSeconds 36 !P
- Tags 44
- TransitiveTagKeys 42
- ExternalId 29 !P
- SerialNumber 38 !P
- TokenCode 46 !P
- SourceIdentity 41 !P
- ProvidedContexts 16
- MinimumSessionTokenSize 31 !P
+ 24 !R
+ 37 !R
+ 34
+ 48 !P
+ 36 !P
+ 44
+ 42
+ 29 !P
+ 38 !P
+ 46 !P
+ 41 !P
+ 16
+ 31 !P
 sAssumeRoleResponse
- Credentials 5
- AssumedRoleUser 4
- PackedPolicySize 32 !P
- SourceIdentity 41 !P
- SessionTokenUtilization 40 !P
- SessionTokenSize 39 !P
+ 5
+ 4
+ 32 !P
+ 41 !P
+ 40 !P
+ 39 !P
 sAssumedRoleUser
- AssumedRoleId 25 !R
- Arn 24 !R
+ 25 !R
+ 24 !R
 sCredentials
- AccessKeyId 21 !R
- SecretAccessKey 22 !RS
- SessionToken 47 !R
- Expiration 27 !R
-sExpiredTokenException EExpiredTokenException C400 X Mmessage
- message 28
+ 21 !R
+ 22 !RS
+ 47 !R
+ 27 !R
+sExpiredTokenException C400 X
+ 28 l
 sGetCallerIdentityRequest
 sGetCallerIdentityResponse
- UserId 49 !P
- Account 23 !P
- Arn 24 !P
-sInvalidClientTokenId EInvalidClientTokenId C403 X Mmessage
- message 18
-sInvalidContextAssertionException EInvalidContextAssertion C400 X Mmessage
- message 11
+ 49 !P
+ 23 !P
+ 24 !P
+sInvalidClientTokenId C403 X
+ 18 l
+sInvalidContextAssertionException EInvalidContextAssertion C400 X
+ 11 l
 tInvalidContextAssertionMessage
-sMalformedPolicyDocumentException EMalformedPolicyDocument C400 X Mmessage
- message 30
-sPackedPolicyTooLargeException EPackedPolicyTooLarge C400 X Mmessage
- message 33
+sMalformedPolicyDocumentException EMalformedPolicyDocument C400 X
+ 30 l
+sPackedPolicyTooLargeException EPackedPolicyTooLarge C400 X
+ 33 l
 sPolicyDescriptorType
- arn 24 !P
+ 24 l !P
 sProvidedContext
- ProviderArn 24 !P
- ContextAssertion 26 !P
+ 24 !P
+ 26 !P
 lProvidedContextsListType e15 <1 >5
-sRegionDisabledException ERegionDisabledException C403 X Mmessage
- message 35
+sRegionDisabledException C403 X
+ 35 l
 tString
 sTag
- Key 43 !R
- Value 45 !R
-sValidationError EValidationError C400 X Mmessage
- message 18
+ 43 !R
+ 45 !R
+sValidationError C400 X
+ 18 l
 taccessKeyIdType <16 >128 p[\w]*
 taccessKeySecretType
 taccountType
@@ -162,6 +162,8 @@ ttokenCodeType <6 >6 p[\d]*
 ttokenType
 tunrestrictedSessionPolicyDocumentType <1 p[\u0009\u000A\u000D\u0020-\u00FF]+
 tuserIdType
+/AssumeRole 2 3 R e12,13,17,6,10
+/GetCallerIdentity 7 8 R
 `,
 	Go: []any{
 		(*AccessDenied)(nil),
@@ -185,10 +187,6 @@ tuserIdType
 		(*[]PolicyDescriptorType)(nil),
 		wire.SliceOf[string]{},
 		(*[]Tag)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "AssumeRole", Method: "POST", URI: "/", Input: refAssumeRoleRequest, Output: refAssumeRoleResponse, ResultWrapper: "AssumeRoleResult", Errors: []wire.Ref{refMalformedPolicyDocumentException, refPackedPolicyTooLargeException, refRegionDisabledException, refExpiredTokenException, refInvalidContextAssertionException}},
-		{Name: "GetCallerIdentity", Method: "POST", URI: "/", Input: refGetCallerIdentityRequest, Output: refGetCallerIdentityResponse, ResultWrapper: "GetCallerIdentityResult"},
 	},
 	Missing: `
 AssumeRoleWithSAML

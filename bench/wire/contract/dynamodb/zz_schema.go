@@ -86,76 +86,76 @@ lAttributeValueList e3
 tAvailabilityErrorMessage
 bBooleanObject
 sCapacity
- ReadCapacityUnits 13 !P
- WriteCapacityUnits 13 !P
- CapacityUnits 13 !P
+ 13 !P
+ 13 !P
+ 13 !P
 tComparisonOperator =EQ =NE =IN =LE =LT =GE =GT =BETWEEN =NOT_NULL =NULL =CONTAINS =NOT_CONTAINS =BEGINS_WITH
 tConditionExpression
-sConditionalCheckFailedException EConditionalCheckFailedException C400 X Mmessage
- message 14
- Item 1
+sConditionalCheckFailedException C400 X
+ 14 l
+ 1
 tConditionalOperator =AND =OR
 sConsumedCapacity
- TableName 43 !P
- CapacityUnits 13 !P
- ReadCapacityUnits 13 !P
- WriteCapacityUnits 13 !P
- Table 7
- LocalSecondaryIndexes 41
- GlobalSecondaryIndexes 41
- VectorIndexes 50
+ 43 !P
+ 13 !P
+ 13 !P
+ 13 !P
+ 7
+ 41
+ 41
+ 50
 dConsumedCapacityUnits
 tErrorMessage
 mExpectedAttributeMap e16 k2
 sExpectedAttributeValue
- Value 3
- Exists 6 !P
- ComparisonOperator 8 !P
- AttributeValueList 4
+ 3
+ 6 !P
+ 8 !P
+ 4
 mExpressionAttributeNameMap e2 k18
 tExpressionAttributeNameVariable
 mExpressionAttributeValueMap e3 k20
 tExpressionAttributeValueVariable
 tIndexName <3 >255 p[a-zA-Z0-9_.-]+
-sInternalServerError EInternalServerError C500 Mmessage
- message 14
+sInternalServerError C500
+ 14 l
 mItemCollectionKeyAttributeMap e3 k2
 sItemCollectionMetrics
- ItemCollectionKey 23
- SizeEstimateRangeGB 26
+ 23
+ 26
 dItemCollectionSizeEstimateBound
 lItemCollectionSizeEstimateRange e25
-sItemCollectionSizeLimitExceededException EItemCollectionSizeLimitExceededException C400 X Mmessage
- message 14
-sProvisionedThroughputExceededException EProvisionedThroughputExceededException C400 X Mmessage
- message 14
- ThrottlingReasons 46
+sItemCollectionSizeLimitExceededException C400 X
+ 14 l
+sProvisionedThroughputExceededException C400 X
+ 14 l
+ 46
 sPutItemInput
- TableName 43 !R
- Item 30 !R
- Expected 15
- ReturnValues 39 !P
- ReturnConsumedCapacity 37 !P
- ReturnItemCollectionMetrics 38 !P
- ConditionalOperator 11 !P
- ConditionExpression 9 !P
- ExpressionAttributeNames 17
- ExpressionAttributeValues 19
- ReturnValuesOnConditionCheckFailure 40 !P
+ 43 !R
+ 30 !R
+ 15
+ 39 !P
+ 37 !P
+ 38 !P
+ 11 !P
+ 9 !P
+ 17
+ 19
+ 40 !P
 mPutItemInputAttributeMap e3 k2
 sPutItemOutput
- Attributes 1
- ConsumedCapacity 12
- ItemCollectionMetrics 24
+ 1
+ 12
+ 24
 tReason
-sReplicatedWriteConflictException EReplicatedWriteConflictException C400 X Mmessage
- message 14
-sRequestLimitExceeded ERequestLimitExceeded C400 X Mmessage
- message 14
- ThrottlingReasons 46
+sReplicatedWriteConflictException C400 X
+ 14 l
+sRequestLimitExceeded C400 X
+ 14 l
+ 46
 tResource
-sResourceNotFoundException EResourceNotFoundException C400 X Mmessage
- message 14
+sResourceNotFoundException C400 X
+ 14 l
 tReturnConsumedCapacity =INDEXES =TOTAL =NONE
 tReturnItemCollectionMetrics =SIZE =NONE
 tReturnValue =NONE =ALL_OLD =UPDATED_OLD =ALL_NEW =UPDATED_NEW
@@ -163,21 +163,22 @@ tReturnValuesOnConditionCheckFailure =ALL_OLD =NONE
 mSecondaryIndexesCapacityMap e7 k21
 tString
 tTableArn <1 >1024
-sThrottlingException EThrottlingException C400 X Mmessage
- message 5
- throttlingReasons 46
+sThrottlingException C400 X
+ 5 l
+ 46 l
 sThrottlingReason
- reason 32 !P
- resource 35 !P
+ 32 l !P
+ 35 l !P
 lThrottlingReasonList e45
-sTransactionConflictException ETransactionConflictException C400 X Mmessage
- message 14
-sValidationException EValidationException C400 X Gcom.amazon.coral.validate# Mmessage
- message 42
+sTransactionConflictException C400 X
+ 14 l
+sValidationException C400 X Gcom.amazon.coral.validate#
+ 42 l
 sVectorCapacity
- VectorSearchRequestBytes 13 !P
- VectorWriteRequestBytes 13 !P
+ 13 !P
+ 13 !P
 mVectorIndexesCapacityMap e49 k21
+/PutItem 29 31 e10,28,36,27,47,34,22,33,44
 `,
 	Go: []any{
 		wire.MapOf[av.Value]{},
@@ -210,9 +211,6 @@ mVectorIndexesCapacityMap e49 k21
 		(*ValidationException)(nil),
 		(*VectorCapacity)(nil),
 		(*map[string]VectorCapacity)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "PutItem", Method: "POST", URI: "/", Input: refPutItemInput, Output: refPutItemOutput, Errors: []wire.Ref{refConditionalCheckFailedException, refProvisionedThroughputExceededException, refResourceNotFoundException, refItemCollectionSizeLimitExceededException, refTransactionConflictException, refRequestLimitExceeded, refInternalServerError, refReplicatedWriteConflictException, refThrottlingException}},
 	},
 	Missing: `
 BatchExecuteStatement

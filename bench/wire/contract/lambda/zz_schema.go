@@ -85,181 +85,182 @@ var schema = wire.Schema{
 	ValidationCode:  "ValidationException",
 	Protocols:       []wire.ProtocolID{wire.ProtocolRESTJSON},
 	Table: `
-sAccessDeniedException EAccessDeniedException C403 X MMessage
- Type 55
- Message 55
+sAccessDeniedException C403 X MMessage
+ 55
+ 55
 xBlob
-sCodeArtifactUserDeletedException ECodeArtifactUserDeletedException C409 X Mmessage
- Type 55
- message 55
-sCodeArtifactUserFailedException ECodeArtifactUserFailedException C409 X Mmessage
- Type 55
- message 55
-sCodeArtifactUserPendingException ECodeArtifactUserPendingException C409 X Mmessage
- Type 55
- message 55
-sDurableExecutionAlreadyStartedException EDurableExecutionAlreadyStartedException C409 X MMessage
- Type 55
- Message 55
+sCodeArtifactUserDeletedException C409 X
+ 55
+ 55 l
+sCodeArtifactUserFailedException C409 X
+ 55
+ 55 l
+sCodeArtifactUserPendingException C409 X
+ 55
+ 55 l
+sDurableExecutionAlreadyStartedException C409 X MMessage
+ 55
+ 55
 tDurableExecutionArn <1 >1024 parn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)
 tDurableExecutionName <1 >64 p[a-zA-Z0-9-_]+
-sEC2AccessDeniedException EEC2AccessDeniedException C502 MMessage
- Type 55
- Message 55
-sEC2ThrottledException EEC2ThrottledException C502 MMessage
- Type 55
- Message 55
-sEC2UnexpectedException EEC2UnexpectedException C502 MMessage
- Type 55
- Message 55
- EC2ErrorCode 55
-sEFSIOException EEFSIOException C410 X MMessage
- Type 55
- Message 55
-sEFSMountConnectivityException EEFSMountConnectivityException C408 X MMessage
- Type 55
- Message 55
-sEFSMountFailureException EEFSMountFailureException C403 X MMessage
- Type 55
- Message 55
-sEFSMountTimeoutException EEFSMountTimeoutException C408 X MMessage
- Type 55
- Message 55
-sENILimitReachedException EENILimitReachedException C502 MMessage
- Type 55
- Message 55
-sENINotReadyException EENINotReadyException C502 MMessage
- Type 55
- Message 55
+sEC2AccessDeniedException C502 MMessage
+ 55
+ 55
+sEC2ThrottledException C502 MMessage
+ 55
+ 55
+sEC2UnexpectedException C502 MMessage
+ 55
+ 55
+ 55
+sEFSIOException C410 X MMessage
+ 55
+ 55
+sEFSMountConnectivityException C408 X MMessage
+ 55
+ 55
+sEFSMountFailureException C403 X MMessage
+ 55
+ 55
+sEFSMountTimeoutException C408 X MMessage
+ 55
+ 55
+sENILimitReachedException C502 MMessage
+ 55
+ 55
+sENINotReadyException C502 MMessage
+ 55
+ 55
 iInteger
-sInvalidParameterValueException EInvalidParameterValueException C400 X Mmessage
- Type 55
- message 55
-sInvalidRequestContentException EInvalidRequestContentException C400 X Mmessage
- Type 55
- message 55
-sInvalidRuntimeException EInvalidRuntimeException C502 MMessage
- Type 55
- Message 55
-sInvalidSecurityGroupIDException EInvalidSecurityGroupIDException C502 MMessage
- Type 55
- Message 55
-sInvalidSubnetIDException EInvalidSubnetIDException C502 MMessage
- Type 55
- Message 55
-sInvalidZipFileException EInvalidZipFileException C502 MMessage
- Type 55
- Message 55
+sInvalidParameterValueException C400 X
+ 55
+ 55 l
+sInvalidRequestContentException C400 X
+ 55
+ 55 l
+sInvalidRuntimeException C502 MMessage
+ 55
+ 55
+sInvalidSecurityGroupIDException C502 MMessage
+ 55
+ 55
+sInvalidSubnetIDException C502 MMessage
+ 55
+ 55
+sInvalidZipFileException C502 MMessage
+ 55
+ 55
 sInvocationRequest
- FunctionName 34 !R @u
- InvocationType 27 wX-Amz-Invocation-Type !P @h
- LogType 32 wX-Amz-Log-Type !P @h
- ClientContext 55 wX-Amz-Client-Context !P @h
- DurableExecutionName 8 wX-Amz-Durable-Execution-Name !P @h
- Payload 2 !S @p
- Qualifier 36 !P @q
- TenantId 57 wX-Amz-Tenant-Id !P @h
+ 34 !R @u
+ 27 wX-Amz-Invocation-Type !P @h
+ 32 wX-Amz-Log-Type !P @h
+ 55 wX-Amz-Client-Context !P @h
+ 8 wX-Amz-Durable-Execution-Name !P @h
+ 2 !S @p
+ 36 !P @q
+ 57 wX-Amz-Tenant-Id !P @h
 sInvocationResponse
- StatusCode 18 !P @s
- FunctionError 55 wX-Amz-Function-Error !P @h
- LogResult 55 wX-Amz-Log-Result !P @h
- Payload 2 !S @p
- ExecutedVersion 62 wX-Amz-Executed-Version !P @h
- DurableExecutionArn 7 wX-Amz-Durable-Execution-Arn !P @h
+ 18 !P @s
+ 55 wX-Amz-Function-Error !P @h
+ 55 wX-Amz-Log-Result !P @h
+ 2 !S @p
+ 62 wX-Amz-Executed-Version !P @h
+ 7 wX-Amz-Durable-Execution-Arn !P @h
 tInvocationType =Event =RequestResponse =DryRun
-sKMSAccessDeniedException EKMSAccessDeniedException C502 MMessage
- Type 55
- Message 55
-sKMSDisabledException EKMSDisabledException C502 MMessage
- Type 55
- Message 55
-sKMSInvalidStateException EKMSInvalidStateException C502 MMessage
- Type 55
- Message 55
-sKMSNotFoundException EKMSNotFoundException C502 MMessage
- Type 55
- Message 55
+sKMSAccessDeniedException C502 MMessage
+ 55
+ 55
+sKMSDisabledException C502 MMessage
+ 55
+ 55
+sKMSInvalidStateException C502 MMessage
+ 55
+ 55
+sKMSNotFoundException C502 MMessage
+ 55
+ 55
 tLogType =None =Tail
-sModeNotSupportedException EModeNotSupportedException C400 X Mmessage
- Type 55
- message 55
+sModeNotSupportedException C400 X
+ 55
+ 55 l
 tNamespacedFunctionName <1 >256 p(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?
-sNoPublishedVersionException ENoPublishedVersionException C400 X MMessage
- Type 55
- Message 55
+sNoPublishedVersionException C400 X MMessage
+ 55
+ 55
 tNumericLatestPublishedOrAliasQualifier <1 >128 p\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+
-sRecursiveInvocationException ERecursiveInvocationException C400 X MMessage
- Type 55
- Message 55
-sRequestEntityTooLargeException ERequestEntityTooLargeException C413 X MMessage
- Type 55
- Message 55
-sRequestTooLargeException ERequestTooLargeException C413 X Mmessage
- Type 55
- message 55
-sResourceConflictException EResourceConflictException C409 X Mmessage
- Type 55
- message 55
-sResourceNotFoundException EResourceNotFoundException C404 X MMessage
- Type 55
- Message 55
-sResourceNotReadyException EResourceNotReadyException C502 Mmessage
- Type 55
- message 55
-sRuntimeAliasDeletedException ERuntimeAliasDeletedException C409 X Mmessage
- Type 55
- message 55
-sRuntimeVersionDeletedException ERuntimeVersionDeletedException C409 X Mmessage
- Type 55
- message 55
-sS3FilesMountConnectivityException ES3FilesMountConnectivityException C408 X MMessage
- Type 55
- Message 55
-sS3FilesMountFailureException ES3FilesMountFailureException C403 X MMessage
- Type 55
- Message 55
-sS3FilesMountTimeoutException ES3FilesMountTimeoutException C408 X MMessage
- Type 55
- Message 55
-sSerializedRequestEntityTooLargeException ESerializedRequestEntityTooLargeException C413 X Mmessage
- Type 55
- message 55
-sServiceException EServiceException C500 MMessage
- Type 55
- Message 55
-sServiceQuotaExceededException EServiceQuotaExceededException C402 X MMessage
- Type 55
- Message 55
-sSnapStartException ESnapStartException C400 X MMessage
- Type 55
- Message 55
-sSnapStartNotReadyException ESnapStartNotReadyException C409 X MMessage
- Type 55
- Message 55
-sSnapStartRegenerationFailureException ESnapStartRegenerationFailureException C409 X MMessage
- Type 55
- Message 55
-sSnapStartTimeoutException ESnapStartTimeoutException C408 X MMessage
- Type 55
- Message 55
+sRecursiveInvocationException C400 X MMessage
+ 55
+ 55
+sRequestEntityTooLargeException C413 X MMessage
+ 55
+ 55
+sRequestTooLargeException C413 X
+ 55
+ 55 l
+sResourceConflictException C409 X
+ 55
+ 55 l
+sResourceNotFoundException C404 X MMessage
+ 55
+ 55
+sResourceNotReadyException C502
+ 55
+ 55 l
+sRuntimeAliasDeletedException C409 X
+ 55
+ 55 l
+sRuntimeVersionDeletedException C409 X
+ 55
+ 55 l
+sS3FilesMountConnectivityException C408 X MMessage
+ 55
+ 55
+sS3FilesMountFailureException C403 X MMessage
+ 55
+ 55
+sS3FilesMountTimeoutException C408 X MMessage
+ 55
+ 55
+sSerializedRequestEntityTooLargeException C413 X
+ 55
+ 55 l
+sServiceException C500 MMessage
+ 55
+ 55
+sServiceQuotaExceededException C402 X MMessage
+ 55
+ 55
+sSnapStartException C400 X MMessage
+ 55
+ 55
+sSnapStartNotReadyException C409 X MMessage
+ 55
+ 55
+sSnapStartRegenerationFailureException C409 X MMessage
+ 55
+ 55
+sSnapStartTimeoutException C408 X MMessage
+ 55
+ 55
 tString
-sSubnetIPAddressLimitReachedException ESubnetIPAddressLimitReachedException C502 MMessage
- Type 55
- Message 55
+sSubnetIPAddressLimitReachedException C502 MMessage
+ 55
+ 55
 tTenantId <1 >256 p"[a-zA-Z0-9\\._:\\/=+\\-@ ]+"
 tThrottleReason =ConcurrentInvocationLimitExceeded =FunctionInvocationRateLimitExceeded =ReservedFunctionConcurrentInvocationLimitExceeded =ReservedFunctionInvocationRateLimitExceeded =CallerRateLimitExceeded =ConcurrentSnapshotCreateLimitExceeded
-sTooManyRequestsException ETooManyRequestsException C429 X Mmessage
- retryAfterSeconds 55 wRetry-After @h
- Type 55
- message 55
- Reason 58
-sUnsupportedMediaTypeException EUnsupportedMediaTypeException C415 X Mmessage
- Type 55
- message 55
-sValidationException EValidationException C400 X MMessage
- Type 55
- Message 55
+sTooManyRequestsException C429 X
+ 55 l wRetry-After @h
+ 55
+ 55 l
+ 58
+sUnsupportedMediaTypeException C415 X
+ 55
+ 55 l
+sValidationException C400 X MMessage
+ 55
+ 55
 tVersion <1 >1024 p(\$LATEST|[0-9]+)
+/Invoke 25 26 u/2015-03-31/functions/{FunctionName}/invocations b8388608 tapplication/json e43,3,42,50,22,54,59,10,13,56,28,39,29,60,45,48,21,35,11,23,31,19,9,12,30,40,44,16,52,49,5,51,37,46,15,17,47,4,33,41,20,53,6,24,14
 `,
 	Go: []any{
 		(*AccessDeniedException)(nil),
@@ -312,9 +313,6 @@ tVersion <1 >1024 p(\$LATEST|[0-9]+)
 		(*TooManyRequestsException)(nil),
 		(*UnsupportedMediaTypeException)(nil),
 		(*ValidationException)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "Invoke", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/invocations", Input: refInvocationRequest, Output: refInvocationResponse, MaxBody: 8388608, OutputMediaType: "application/json", Errors: []wire.Ref{refRuntimeAliasDeletedException, refCodeArtifactUserDeletedException, refResourceNotReadyException, refServiceQuotaExceededException, refInvalidSecurityGroupIDException, refSnapStartTimeoutException, refTooManyRequestsException, refEC2ThrottledException, refEFSMountConnectivityException, refSubnetIPAddressLimitReachedException, refKMSAccessDeniedException, refRequestTooLargeException, refKMSDisabledException, refUnsupportedMediaTypeException, refS3FilesMountConnectivityException, refSerializedRequestEntityTooLargeException, refInvalidRuntimeException, refNoPublishedVersionException, refEC2UnexpectedException, refInvalidSubnetIDException, refKMSNotFoundException, refInvalidParameterValueException, refEC2AccessDeniedException, refEFSIOException, refKMSInvalidStateException, refResourceConflictException, refRuntimeVersionDeletedException, refENILimitReachedException, refSnapStartNotReadyException, refServiceException, refCodeArtifactUserPendingException, refSnapStartException, refRecursiveInvocationException, refS3FilesMountFailureException, refEFSMountTimeoutException, refENINotReadyException, refS3FilesMountTimeoutException, refCodeArtifactUserFailedException, refModeNotSupportedException, refResourceNotFoundException, refInvalidRequestContentException, refSnapStartRegenerationFailureException, refDurableExecutionAlreadyStartedException, refInvalidZipFileException, refEFSMountFailureException}},
 	},
 	Missing: `
 AddLayerVersionPermission POST /2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy

@@ -66,95 +66,96 @@ var schema = wire.Schema{
 	QueryCompat:    true,
 	Protocols:      []wire.ProtocolID{wire.ProtocolJSON, wire.ProtocolQuery},
 	Table: `
-sBatchEntryIdsNotDistinct EBatchEntryIdsNotDistinct C400 X QAWS.SimpleQueueService.BatchEntryIdsNotDistinct Mmessage
- message 6
-sBatchRequestTooLong EBatchRequestTooLong C400 X QAWS.SimpleQueueService.BatchRequestTooLong Mmessage
- message 6
+sBatchEntryIdsNotDistinct C400 X QAWS.SimpleQueueService.BatchEntryIdsNotDistinct
+ 6 l
+sBatchRequestTooLong C400 X QAWS.SimpleQueueService.BatchRequestTooLong
+ 6 l
 xBinary
 lBinaryList e3 nBinaryListValue
-sEmptyBatchRequest EEmptyBatchRequest C400 X QAWS.SimpleQueueService.EmptyBatchRequest Mmessage
- message 6
+sEmptyBatchRequest C400 X QAWS.SimpleQueueService.EmptyBatchRequest
+ 6 l
 tExceptionMessage
-sInvalidAddress EInvalidAddress C404 X Mmessage
- message 6
-sInvalidBatchEntryId EInvalidBatchEntryId C400 X QAWS.SimpleQueueService.InvalidBatchEntryId Mmessage
- message 6
-sInvalidMessageContents EInvalidMessageContents C400 X Mmessage
- message 6
-sInvalidParameterValue EInvalidParameterValue C400 X Mmessage
- message 37
-sInvalidSecurity EInvalidSecurity C403 X Mmessage
- message 6
-sKmsAccessDenied EKmsAccessDenied C400 X QKMS.AccessDeniedException Mmessage
- message 6
-sKmsDisabled EKmsDisabled C400 X QKMS.DisabledException Mmessage
- message 6
-sKmsInvalidKeyUsage EKmsInvalidKeyUsage C400 X QKMS.InvalidKeyUsageException Mmessage
- message 6
-sKmsInvalidState EKmsInvalidState C400 X QKMS.InvalidStateException Mmessage
- message 6
-sKmsNotFound EKmsNotFound C400 X QKMS.NotFoundException Mmessage
- message 6
-sKmsOptInRequired EKmsOptInRequired C403 X QKMS.OptInRequired Mmessage
- message 6
-sKmsThrottled EKmsThrottled C400 X QKMS.ThrottlingException Mmessage
- message 6
+sInvalidAddress C404 X
+ 6 l
+sInvalidBatchEntryId C400 X QAWS.SimpleQueueService.InvalidBatchEntryId
+ 6 l
+sInvalidMessageContents C400 X
+ 6 l
+sInvalidParameterValue C400 X
+ 37 l
+sInvalidSecurity C403 X
+ 6 l
+sKmsAccessDenied C400 X QKMS.AccessDeniedException
+ 6 l
+sKmsDisabled C400 X QKMS.DisabledException
+ 6 l
+sKmsInvalidKeyUsage C400 X QKMS.InvalidKeyUsageException
+ 6 l
+sKmsInvalidState C400 X QKMS.InvalidStateException
+ 6 l
+sKmsNotFound C400 X QKMS.NotFoundException
+ 6 l
+sKmsOptInRequired C403 X QKMS.OptInRequired
+ 6 l
+sKmsThrottled C400 X QKMS.ThrottlingException
+ 6 l
 sMessageAttributeValue
- StringValue 37 !P
- BinaryValue 3
- StringListValues 38 !F aStringListValue
- BinaryListValues 4 !F aBinaryListValue
- DataType 37 !R
+ 37 !P
+ 3
+ 38 !F aStringListValue
+ 4 !F aBinaryListValue
+ 37 !R
 mMessageBodyAttributeMap e19 nValue k37 qName F
 mMessageBodySystemAttributeMap e24 nValue k23 qName F
-sMessageNotInflight EMessageNotInflight C400 X QAWS.SimpleQueueService.MessageNotInflight Mmessage
- message 37
+sMessageNotInflight C400 X QAWS.SimpleQueueService.MessageNotInflight
+ 37 l
 tMessageSystemAttributeNameForSends =AWSTraceHeader
 sMessageSystemAttributeValue
- StringValue 37 !P
- BinaryValue 3
- StringListValues 38 !F aStringListValue
- BinaryListValues 4 !F aBinaryListValue
- DataType 37 !R
-sMissingParameter EMissingParameter C400 X Mmessage
- message 37
+ 37 !P
+ 3
+ 38 !F aStringListValue
+ 4 !F aBinaryListValue
+ 37 !R
+sMissingParameter C400 X
+ 37 l
 iNullableInteger
-sOverLimit EOverLimit C403 X Mmessage
- message 6
-sPurgeQueueInProgress EPurgeQueueInProgress C403 X QAWS.SimpleQueueService.PurgeQueueInProgress Mmessage
- message 6
-sQueueDeletedRecently EQueueDeletedRecently C400 X QAWS.SimpleQueueService.QueueDeletedRecently Mmessage
- message 6
-sQueueDoesNotExist EQueueDoesNotExist C400 X QAWS.SimpleQueueService.NonExistentQueue Mmessage
- message 6
-sQueueNameExists EQueueNameExists C400 X QQueueAlreadyExists Mmessage
- message 6
-sReceiptHandleIsInvalid EReceiptHandleIsInvalid C404 X Mmessage
- message 6
-sRequestThrottled ERequestThrottled C403 X Mmessage
- message 6
-sResourceNotFoundException EResourceNotFoundException C404 X Mmessage
- message 6
+sOverLimit C403 X
+ 6 l
+sPurgeQueueInProgress C403 X QAWS.SimpleQueueService.PurgeQueueInProgress
+ 6 l
+sQueueDeletedRecently C400 X QAWS.SimpleQueueService.QueueDeletedRecently
+ 6 l
+sQueueDoesNotExist C400 X QAWS.SimpleQueueService.NonExistentQueue
+ 6 l
+sQueueNameExists C400 X QQueueAlreadyExists
+ 6 l
+sReceiptHandleIsInvalid C404 X
+ 6 l
+sRequestThrottled C403 X
+ 6 l
+sResourceNotFoundException C404 X
+ 6 l
 sSendMessageRequest
- QueueUrl 37 !R
- MessageBody 37 !R
- DelaySeconds 26 !P
- MessageAttributes 20 aMessageAttribute
- MessageSystemAttributes 21 aMessageSystemAttribute
- MessageDeduplicationId 37 !P
- MessageGroupId 37 !P
+ 37 !R
+ 37 !R
+ 26 !P
+ 20 aMessageAttribute
+ 21 aMessageSystemAttribute
+ 37 !P
+ 37 !P
 sSendMessageResult
- MD5OfMessageBody 37 !P
- MD5OfMessageAttributes 37 !P
- MD5OfMessageSystemAttributes 37 !P
- MessageId 37 !P
- SequenceNumber 37 !P
+ 37 !P
+ 37 !P
+ 37 !P
+ 37 !P
+ 37 !P
 tString
 lStringList e37 nStringListValue
-sTooManyEntriesInBatchRequest ETooManyEntriesInBatchRequest C400 X QAWS.SimpleQueueService.TooManyEntriesInBatchRequest Mmessage
- message 6
-sUnsupportedOperation EUnsupportedOperation C400 X QAWS.SimpleQueueService.UnsupportedOperation Mmessage
- message 6
+sTooManyEntriesInBatchRequest C400 X QAWS.SimpleQueueService.TooManyEntriesInBatchRequest
+ 6 l
+sUnsupportedOperation C400 X QAWS.SimpleQueueService.UnsupportedOperation
+ 6 l
+/SendMessage 35 36 e9,40,33,30,11,13,15,16,17,18,12,14,7
 `,
 	Go: []any{
 		(*BatchEntryIdsNotDistinct)(nil),
@@ -192,9 +193,6 @@ sUnsupportedOperation EUnsupportedOperation C400 X QAWS.SimpleQueueService.Unsup
 		wire.SliceOf[string]{},
 		(*TooManyEntriesInBatchRequest)(nil),
 		(*UnsupportedOperation)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "SendMessage", Method: "POST", URI: "/", Input: refSendMessageRequest, Output: refSendMessageResult, Errors: []wire.Ref{refInvalidMessageContents, refUnsupportedOperation, refRequestThrottled, refQueueDoesNotExist, refInvalidSecurity, refKmsDisabled, refKmsInvalidState, refKmsNotFound, refKmsOptInRequired, refKmsThrottled, refKmsAccessDenied, refKmsInvalidKeyUsage, refInvalidAddress}},
 	},
 	Missing: `
 AddPermission

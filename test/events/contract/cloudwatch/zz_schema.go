@@ -77,18 +77,18 @@ tAwsQueryErrorMessage
 lCounts e4
 dDatapointValue
 sDimension
- Name 8 !R
- Value 9 !R
+ 8 !R
+ 9 !R
 sDimensionFilter
- Name 8 !R
- Value 9 !P
+ 8 !R
+ 9 !P
 lDimensionFilters e6 >10
 tDimensionName <1 >255
 tDimensionValue <1 >1024
 lDimensions e5 >30
 sEntity
- KeyAttributes 15
- Attributes 12
+ 15
+ 12
 mEntityAttributesMap e14 k13 <0 >10
 tEntityAttributesMapKeyString <1 >256
 tEntityAttributesMapValueString <1 >2048
@@ -96,71 +96,73 @@ mEntityKeyAttributesMap e17 k16 <2 >4
 tEntityKeyAttributesMapKeyString <1 >32
 tEntityKeyAttributesMapValueString <1 >2048
 sEntityMetricData
- Entity 11
- MetricData 28
+ 11
+ 28
 lEntityMetricDataList e18
 tFaultDescription
 bIncludeLinkedAccounts
-sInternalServiceFault EInternalServiceFault C500 QInternalServiceError MMessage
- Message 20
-sInvalidParameterCombinationException EInvalidParameterCombinationException C400 X QInvalidParameterCombination Mmessage
- message 2
-sInvalidParameterValueException EInvalidParameterValueException C400 X QInvalidParameterValue Mmessage
- message 2
+sInternalServiceFault C500 QInternalServiceError MMessage
+ 20
+sInvalidParameterCombinationException C400 X QInvalidParameterCombination
+ 2 l
+sInvalidParameterValueException C400 X QInvalidParameterValue
+ 2 l
 sListMetricsInput
- Namespace 33 !P
- MetricName 30 !P
- Dimensions 7
- NextToken 34 !P
- RecentlyActive 38 !P
- IncludeLinkedAccounts 21 !P
- OwningAccount 1 !P
+ 33 !P
+ 30 !P
+ 7
+ 34 !P
+ 38 !P
+ 21 !P
+ 1 !P
 sListMetricsOutput
- Metrics 31
- NextToken 34 !P
- OwningAccounts 35
+ 31
+ 34 !P
+ 35
 sMetric
- Namespace 33 !P
- MetricName 30 !P
- Dimensions 10
+ 33 !P
+ 30 !P
+ 10
 lMetricData e29
 sMetricDatum
- MetricName 30 !R
- Dimensions 10
- Timestamp 43
- Value 4 !P
- StatisticValues 40
- Values 46
- Counts 3
- Unit 39 !P
- StorageResolution 41 !P
+ 30 !R
+ 10
+ 43
+ 4 !P
+ 40
+ 46
+ 3
+ 39 !P
+ 41 !P
 tMetricName <1 >255
 lMetrics e27
-sMissingRequiredParameterException EMissingRequiredParameterException C400 X QMissingParameter Mmessage
- message 2
+sMissingRequiredParameterException C400 X QMissingParameter
+ 2 l
 tNamespace <1 >255 p[^:].*
 tNextToken
 lOwningAccounts e1
 sPutMetricDataInput
- Namespace 33 !R
- MetricData 28
- EntityMetricData 19
- StrictEntityValidation 42 !P
+ 33 !R
+ 28
+ 19
+ 42 !P
 sPutMetricDataOutput
 tRecentlyActive =PT3H
 tStandardUnit =Seconds =Microseconds =Milliseconds =Bytes =Kilobytes =Megabytes =Gigabytes =Terabytes =Bits =Kilobits =Megabits =Gigabits =Terabits =Percent =Count =Bytes/Second =Kilobytes/Second =Megabytes/Second =Gigabytes/Second =Terabytes/Second =Bits/Second =Kilobits/Second =Megabits/Second =Gigabits/Second =Terabits/Second =Count/Second =None
 sStatisticSet
- SampleCount 4 !R
- Sum 4 !R
- Minimum 4 !R
- Maximum 4 !R
+ 4 !R
+ 4 !R
+ 4 !R
+ 4 !R
 iStorageResolution <1
 bStrictEntityValidation
 zTimestamp
-sValidationException EValidationException C400 X QValidationError Mmessage
- message 45
+sValidationException C400 X QValidationError
+ 45 l
 tValidationExceptionMessage
 lValues e4
+/ListMetrics 25 26 R e22,24
+/PutMetricData 36 37 o e24,32,23,22
 `,
 	Go: []any{
 		wire.SliceOf[float64]{},
@@ -189,10 +191,6 @@ lValues e4
 		(*StatisticSet)(nil),
 		(*ValidationException)(nil),
 		wire.SliceOf[float64]{},
-	},
-	Operations: []wire.Operation{
-		{Name: "ListMetrics", Method: "POST", URI: "/", Input: refListMetricsInput, Output: refListMetricsOutput, ResultWrapper: "ListMetricsResult", Errors: []wire.Ref{refInternalServiceFault, refInvalidParameterValueException}},
-		{Name: "PutMetricData", Method: "POST", URI: "/", Input: refPutMetricDataInput, Output: refPutMetricDataOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterValueException, refMissingRequiredParameterException, refInvalidParameterCombinationException, refInternalServiceFault}},
 	},
 	Missing: `
 AssociateDatasetKmsKey

@@ -62,91 +62,92 @@ var schema = wire.Schema{
 	ValidationCode: "ValidationException",
 	Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 	Table: `
-sAccessDeniedException EAccessDeniedException C400 X Mmessage
- message 9
+sAccessDeniedException C400 X
+ 9 l
 bBooleanObject
 sChildShard
- ShardId 28 !R
- ParentShards 29 !R
- HashKeyRange 11 !R
+ 28 !R
+ 29 !R
+ 11 !R
 lChildShardList e3
 tConsumerARN <1 >2048 p^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+
 xData <0 >10485760
-sDryRunOperationException EDryRunOperationException C400 X Mmessage
- message 9
+sDryRunOperationException C400 X
+ 9 l
 tEncryptionType =NONE =KMS
 tErrorMessage
 tHashKey p^(0|([1-9]\d{0,38}))$
 sHashKeyRange
- StartingHashKey 10 !R
- EndingHashKey 10 !R
-sInternalFailureException EInternalFailureException C500 Mmessage
- message 9
-sInvalidArgumentException EInvalidArgumentException C400 X Mmessage
- message 9
-sKMSAccessDeniedException EKMSAccessDeniedException C400 X Mmessage
- message 9
-sKMSDisabledException EKMSDisabledException C400 X Mmessage
- message 9
-sKMSInvalidStateException EKMSInvalidStateException C400 X Mmessage
- message 9
-sKMSNotFoundException EKMSNotFoundException C400 X Mmessage
- message 9
-sKMSOptInRequired EKMSOptInRequired C400 X Mmessage
- message 9
-sKMSThrottlingException EKMSThrottlingException C400 X Mmessage
- message 9
-sLimitExceededException ELimitExceededException C400 X Mmessage
- message 9
+ 10 !R
+ 10 !R
+sInternalFailureException C500
+ 9 l
+sInvalidArgumentException C400 X
+ 9 l
+sKMSAccessDeniedException C400 X
+ 9 l
+sKMSDisabledException C400 X
+ 9 l
+sKMSInvalidStateException C400 X
+ 9 l
+sKMSNotFoundException C400 X
+ 9 l
+sKMSOptInRequired C400 X
+ 9 l
+sKMSThrottlingException C400 X
+ 9 l
+sLimitExceededException C400 X
+ 9 l
 jMillisBehindLatest <0
 tPartitionKey <1 >256
 sRecord
- SequenceNumber 27 !R
- ApproximateArrivalTimestamp 37
- Data 6 !R
- PartitionKey 22 !P
- EncryptionType 8 !P
+ 27 !R
+ 37
+ 6 !R
+ 22 !P
+ 8 !P
 lRecordList e23
-sResourceInUseException EResourceInUseException C400 X Mmessage
- message 9
-sResourceNotFoundException EResourceNotFoundException C400 X Mmessage
- message 9
+sResourceInUseException C400 X
+ 9 l
+sResourceNotFoundException C400 X
+ 9 l
 tSequenceNumber p^(0|([1-9]\d{0,128}))$
 tShardId <1 >128 p[a-zA-Z0-9_.-]+
 lShardIdList e28
 tShardIteratorType =AT_SEQUENCE_NUMBER =AFTER_SEQUENCE_NUMBER =TRIM_HORIZON =LATEST =AT_TIMESTAMP
 sStartingPosition
- Type 30 !R
- SequenceNumber 27 !P
- Timestamp 37
+ 30 !R
+ 27 !P
+ 37
 tStreamId <1 >24 p[a-z0-9]{20}-[a-z0-9]{3}
 sSubscribeToShardEvent
- Records 24 !R
- ContinuationSequenceNumber 27 !R
- MillisBehindLatest 21 !R
- ChildShards 4
+ 24 !R
+ 27 !R
+ 21 !R
+ 4
 vSubscribeToShardEventStream
- SubscribeToShardEvent 33 !R
- ResourceNotFoundException 26 ~
- ResourceInUseException 25 ~
- KMSDisabledException 15 ~
- KMSInvalidStateException 16 ~
- KMSAccessDeniedException 14 ~
- KMSNotFoundException 17 ~
- KMSOptInRequired 18 ~
- KMSThrottlingException 19 ~
- InternalFailureException 12 ~
+ 33 !R
+ ~ResourceNotFoundException 26
+ ~ResourceInUseException 25
+ ~KMSDisabledException 15
+ ~KMSInvalidStateException 16
+ ~KMSAccessDeniedException 14
+ ~KMSNotFoundException 17
+ ~KMSOptInRequired 18
+ ~KMSThrottlingException 19
+ ~InternalFailureException 12
 sSubscribeToShardInput
- ConsumerARN 5 !R
- StreamId 32 !P
- ShardId 28 !R
- StartingPosition 31 !R
- DryRun 2 !P
+ 5 !R
+ 32 !P
+ 28 !R
+ 31 !R
+ 2 !P
 sSubscribeToShardOutput
- EventStream 34 !R
+ 34 !R
 zTimestamp
-sValidationException EValidationException C400 X Mmessage
- message 9
+sValidationException C400 X
+ 9 l
+/SubscribeToShard 35 36 e26,13,25,20,1,7
 `,
 	Go: []any{
 		(*AccessDeniedException)(nil),
@@ -174,9 +175,6 @@ sValidationException EValidationException C400 X Mmessage
 		(*SubscribeToShardInput)(nil),
 		(*SubscribeToShardOutput)(nil),
 		(*ValidationException)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "SubscribeToShard", Method: "POST", URI: "/", Input: refSubscribeToShardInput, Output: refSubscribeToShardOutput, Errors: []wire.Ref{refResourceNotFoundException, refInvalidArgumentException, refResourceInUseException, refLimitExceededException, refAccessDeniedException, refDryRunOperationException}},
 	},
 	Missing: `
 AcknowledgeDeadLetterQueueRecords

@@ -83,176 +83,177 @@ var schema = wire.Schema{
 	ValidationCode:  "ValidationException",
 	Protocols:       []wire.ProtocolID{wire.ProtocolRESTJSON},
 	Table: `
-sAccessDeniedException EAccessDeniedException C403 X MMessage
- Type 53
- Message 53
+sAccessDeniedException C403 X MMessage
+ 53
+ 53
 xBlob
-sCodeArtifactUserDeletedException ECodeArtifactUserDeletedException C409 X Mmessage
- Type 53
- message 53
-sCodeArtifactUserFailedException ECodeArtifactUserFailedException C409 X Mmessage
- Type 53
- message 53
-sCodeArtifactUserPendingException ECodeArtifactUserPendingException C409 X Mmessage
- Type 53
- message 53
-sEC2AccessDeniedException EEC2AccessDeniedException C502 MMessage
- Type 53
- Message 53
-sEC2ThrottledException EEC2ThrottledException C502 MMessage
- Type 53
- Message 53
-sEC2UnexpectedException EEC2UnexpectedException C502 MMessage
- Type 53
- Message 53
- EC2ErrorCode 53
-sEFSIOException EEFSIOException C410 X MMessage
- Type 53
- Message 53
-sEFSMountConnectivityException EEFSMountConnectivityException C408 X MMessage
- Type 53
- Message 53
-sEFSMountFailureException EEFSMountFailureException C403 X MMessage
- Type 53
- Message 53
-sEFSMountTimeoutException EEFSMountTimeoutException C408 X MMessage
- Type 53
- Message 53
-sENILimitReachedException EENILimitReachedException C502 MMessage
- Type 53
- Message 53
+sCodeArtifactUserDeletedException C409 X
+ 53
+ 53 l
+sCodeArtifactUserFailedException C409 X
+ 53
+ 53 l
+sCodeArtifactUserPendingException C409 X
+ 53
+ 53 l
+sEC2AccessDeniedException C502 MMessage
+ 53
+ 53
+sEC2ThrottledException C502 MMessage
+ 53
+ 53
+sEC2UnexpectedException C502 MMessage
+ 53
+ 53
+ 53
+sEFSIOException C410 X MMessage
+ 53
+ 53
+sEFSMountConnectivityException C408 X MMessage
+ 53
+ 53
+sEFSMountFailureException C403 X MMessage
+ 53
+ 53
+sEFSMountTimeoutException C408 X MMessage
+ 53
+ 53
+sENILimitReachedException C502 MMessage
+ 53
+ 53
 iInteger
-sInvalidParameterValueException EInvalidParameterValueException C400 X Mmessage
- Type 53
- message 53
-sInvalidRequestContentException EInvalidRequestContentException C400 X Mmessage
- Type 53
- message 53
-sInvalidRuntimeException EInvalidRuntimeException C502 MMessage
- Type 53
- Message 53
-sInvalidSecurityGroupIDException EInvalidSecurityGroupIDException C502 MMessage
- Type 53
- Message 53
-sInvalidSubnetIDException EInvalidSubnetIDException C502 MMessage
- Type 53
- Message 53
-sInvalidZipFileException EInvalidZipFileException C502 MMessage
- Type 53
- Message 53
+sInvalidParameterValueException C400 X
+ 53
+ 53 l
+sInvalidRequestContentException C400 X
+ 53
+ 53 l
+sInvalidRuntimeException C502 MMessage
+ 53
+ 53
+sInvalidSecurityGroupIDException C502 MMessage
+ 53
+ 53
+sInvalidSubnetIDException C502 MMessage
+ 53
+ 53
+sInvalidZipFileException C502 MMessage
+ 53
+ 53
 sInvokeResponseStreamUpdate
- Payload 2 !SV @e
+ 2 !SV @e
 sInvokeWithResponseStreamCompleteEvent
- ErrorCode 53 !P
- ErrorDetails 53 !P
- LogResult 53 !P
+ 53 !P
+ 53 !P
+ 53 !P
 sInvokeWithResponseStreamRequest
- FunctionName 31 !R @u
- LogType 30 wX-Amz-Log-Type !P @h
- ClientContext 53 wX-Amz-Client-Context !P @h
- Qualifier 33 !P @q
- Payload 2 !S @p
- TenantId 55 wX-Amz-Tenant-Id !P @h
- InvocationType 40 wX-Amz-Invocation-Type !P @h
+ 31 !R @u
+ 30 wX-Amz-Log-Type !P @h
+ 53 wX-Amz-Client-Context !P @h
+ 33 !P @q
+ 2 !S @p
+ 55 wX-Amz-Tenant-Id !P @h
+ 40 wX-Amz-Invocation-Type !P @h
 sInvokeWithResponseStreamResponse
- StatusCode 14 !P @s
- ExecutedVersion 60 wX-Amz-Executed-Version !P @h
- EventStream 25 @p
- ResponseStreamContentType 53 wContent-Type !P @h
+ 14 !P @s
+ 60 wX-Amz-Executed-Version !P @h
+ 25 @p
+ 53 wContent-Type !P @h
 vInvokeWithResponseStreamResponseEvent
- PayloadChunk 21
- InvokeComplete 22
-sKMSAccessDeniedException EKMSAccessDeniedException C502 MMessage
- Type 53
- Message 53
-sKMSDisabledException EKMSDisabledException C502 MMessage
- Type 53
- Message 53
-sKMSInvalidStateException EKMSInvalidStateException C502 MMessage
- Type 53
- Message 53
-sKMSNotFoundException EKMSNotFoundException C502 MMessage
- Type 53
- Message 53
+ 21
+ 22
+sKMSAccessDeniedException C502 MMessage
+ 53
+ 53
+sKMSDisabledException C502 MMessage
+ 53
+ 53
+sKMSInvalidStateException C502 MMessage
+ 53
+ 53
+sKMSNotFoundException C502 MMessage
+ 53
+ 53
 tLogType =None =Tail
 tNamespacedFunctionName <1 >256 p(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?
-sNoPublishedVersionException ENoPublishedVersionException C400 X MMessage
- Type 53
- Message 53
+sNoPublishedVersionException C400 X MMessage
+ 53
+ 53
 tNumericLatestPublishedOrAliasQualifier <1 >128 p\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+
-sRecursiveInvocationException ERecursiveInvocationException C400 X MMessage
- Type 53
- Message 53
-sRequestEntityTooLargeException ERequestEntityTooLargeException C413 X MMessage
- Type 53
- Message 53
-sRequestTooLargeException ERequestTooLargeException C413 X Mmessage
- Type 53
- message 53
-sResourceConflictException EResourceConflictException C409 X Mmessage
- Type 53
- message 53
-sResourceNotFoundException EResourceNotFoundException C404 X MMessage
- Type 53
- Message 53
-sResourceNotReadyException EResourceNotReadyException C502 Mmessage
- Type 53
- message 53
+sRecursiveInvocationException C400 X MMessage
+ 53
+ 53
+sRequestEntityTooLargeException C413 X MMessage
+ 53
+ 53
+sRequestTooLargeException C413 X
+ 53
+ 53 l
+sResourceConflictException C409 X
+ 53
+ 53 l
+sResourceNotFoundException C404 X MMessage
+ 53
+ 53
+sResourceNotReadyException C502
+ 53
+ 53 l
 tResponseStreamingInvocationType =RequestResponse =DryRun
-sRuntimeAliasDeletedException ERuntimeAliasDeletedException C409 X Mmessage
- Type 53
- message 53
-sRuntimeVersionDeletedException ERuntimeVersionDeletedException C409 X Mmessage
- Type 53
- message 53
-sS3FilesMountConnectivityException ES3FilesMountConnectivityException C408 X MMessage
- Type 53
- Message 53
-sS3FilesMountFailureException ES3FilesMountFailureException C403 X MMessage
- Type 53
- Message 53
-sS3FilesMountTimeoutException ES3FilesMountTimeoutException C408 X MMessage
- Type 53
- Message 53
-sSerializedRequestEntityTooLargeException ESerializedRequestEntityTooLargeException C413 X Mmessage
- Type 53
- message 53
-sServiceException EServiceException C500 MMessage
- Type 53
- Message 53
-sServiceQuotaExceededException EServiceQuotaExceededException C402 X MMessage
- Type 53
- Message 53
-sSnapStartException ESnapStartException C400 X MMessage
- Type 53
- Message 53
-sSnapStartNotReadyException ESnapStartNotReadyException C409 X MMessage
- Type 53
- Message 53
-sSnapStartRegenerationFailureException ESnapStartRegenerationFailureException C409 X MMessage
- Type 53
- Message 53
-sSnapStartTimeoutException ESnapStartTimeoutException C408 X MMessage
- Type 53
- Message 53
+sRuntimeAliasDeletedException C409 X
+ 53
+ 53 l
+sRuntimeVersionDeletedException C409 X
+ 53
+ 53 l
+sS3FilesMountConnectivityException C408 X MMessage
+ 53
+ 53
+sS3FilesMountFailureException C403 X MMessage
+ 53
+ 53
+sS3FilesMountTimeoutException C408 X MMessage
+ 53
+ 53
+sSerializedRequestEntityTooLargeException C413 X
+ 53
+ 53 l
+sServiceException C500 MMessage
+ 53
+ 53
+sServiceQuotaExceededException C402 X MMessage
+ 53
+ 53
+sSnapStartException C400 X MMessage
+ 53
+ 53
+sSnapStartNotReadyException C409 X MMessage
+ 53
+ 53
+sSnapStartRegenerationFailureException C409 X MMessage
+ 53
+ 53
+sSnapStartTimeoutException C408 X MMessage
+ 53
+ 53
 tString
-sSubnetIPAddressLimitReachedException ESubnetIPAddressLimitReachedException C502 MMessage
- Type 53
- Message 53
+sSubnetIPAddressLimitReachedException C502 MMessage
+ 53
+ 53
 tTenantId <1 >256 p"[a-zA-Z0-9\\._:\\/=+\\-@ ]+"
 tThrottleReason =ConcurrentInvocationLimitExceeded =FunctionInvocationRateLimitExceeded =ReservedFunctionConcurrentInvocationLimitExceeded =ReservedFunctionInvocationRateLimitExceeded =CallerRateLimitExceeded =ConcurrentSnapshotCreateLimitExceeded
-sTooManyRequestsException ETooManyRequestsException C429 X Mmessage
- retryAfterSeconds 53 wRetry-After @h
- Type 53
- message 53
- Reason 56
-sUnsupportedMediaTypeException EUnsupportedMediaTypeException C415 X Mmessage
- Type 53
- message 53
-sValidationException EValidationException C400 X MMessage
- Type 53
- Message 53
+sTooManyRequestsException C429 X
+ 53 l wRetry-After @h
+ 53
+ 53 l
+ 56
+sUnsupportedMediaTypeException C415 X
+ 53
+ 53 l
+sValidationException C400 X MMessage
+ 53
+ 53
 tVersion <1 >1024 p(\$LATEST|[0-9]+)
+/InvokeWithResponseStream 23 24 u/2021-11-15/functions/{FunctionName}/response-streaming-invocations e41,3,39,48,18,52,57,7,10,54,26,36,27,58,43,46,17,32,8,19,29,15,6,9,28,37,42,13,50,47,5,49,34,44,12,45,4,38,16,51,20,11
 `,
 	Go: []any{
 		(*AccessDeniedException)(nil),
@@ -305,9 +306,6 @@ tVersion <1 >1024 p(\$LATEST|[0-9]+)
 		(*TooManyRequestsException)(nil),
 		(*UnsupportedMediaTypeException)(nil),
 		(*ValidationException)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "InvokeWithResponseStream", Method: "POST", URI: "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", Input: refInvokeWithResponseStreamRequest, Output: refInvokeWithResponseStreamResponse, Errors: []wire.Ref{refRuntimeAliasDeletedException, refCodeArtifactUserDeletedException, refResourceNotReadyException, refServiceQuotaExceededException, refInvalidSecurityGroupIDException, refSnapStartTimeoutException, refTooManyRequestsException, refEC2ThrottledException, refEFSMountConnectivityException, refSubnetIPAddressLimitReachedException, refKMSAccessDeniedException, refRequestTooLargeException, refKMSDisabledException, refUnsupportedMediaTypeException, refS3FilesMountConnectivityException, refSerializedRequestEntityTooLargeException, refInvalidRuntimeException, refNoPublishedVersionException, refEC2UnexpectedException, refInvalidSubnetIDException, refKMSNotFoundException, refInvalidParameterValueException, refEC2AccessDeniedException, refEFSIOException, refKMSInvalidStateException, refResourceConflictException, refRuntimeVersionDeletedException, refENILimitReachedException, refSnapStartNotReadyException, refServiceException, refCodeArtifactUserPendingException, refSnapStartException, refRecursiveInvocationException, refS3FilesMountFailureException, refEFSMountTimeoutException, refS3FilesMountTimeoutException, refCodeArtifactUserFailedException, refResourceNotFoundException, refInvalidRequestContentException, refSnapStartRegenerationFailureException, refInvalidZipFileException, refEFSMountFailureException}},
 	},
 	Missing: `
 AddLayerVersionPermission POST /2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy

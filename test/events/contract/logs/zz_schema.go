@@ -51,63 +51,64 @@ var schema = wire.Schema{
 	ValidationCode: "InvalidParameterException",
 	Protocols:      []wire.ProtocolID{wire.ProtocolJSON},
 	Table: `
-sAccessDeniedException EAccessDeniedException C400 X Mmessage
- message 26
+sAccessDeniedException C400 X
+ 26 l
 tEventMessage <1
 tFilterPattern <0 >1024
 lInputLogStreamNames e15 <1 >100
-sInvalidOperationException EInvalidOperationException C400 X Mmessage
- message 26
-sInvalidParameterException EInvalidParameterException C400 X Mmessage
- message 26
+sInvalidOperationException C400 X
+ 26 l
+sInvalidParameterException C400 X
+ 26 l
 bIsSampled
-sLimitExceededException ELimitExceededException C400 X Mmessage
- message 26
+sLimitExceededException C400 X
+ 26 l
 sLiveTailSessionLogEvent
- logStreamName 15 !P
- logGroupIdentifier 14 !P
- message 2 !P
- timestamp 27 !P
- ingestionTime 27 !P
+ 15 l !P
+ 14 l !P
+ 2 l !P
+ 27 l !P
+ 27 l !P
 sLiveTailSessionMetadata
- sampled 7 !P
+ 7 l !P
 lLiveTailSessionResults e9
 sLiveTailSessionStart
- requestId 17 !P
- sessionId 19 !P
- logGroupIdentifiers 22
- logStreamNames 4
- logStreamNamePrefixes 4
- logEventFilterPattern 3 !P
+ 17 l !P
+ 19 l !P
+ 22 l
+ 4 l
+ 4 l
+ 3 l !P
 sLiveTailSessionUpdate
- sessionMetadata 10
- sessionResults 11
+ 10 l
+ 11 l
 tLogGroupIdentifier <1 >2048 p[\w#+=/:,.@-]*
 tLogStreamName <1 >512 p[^:*]*
 tMessage
 tRequestId <0 >256
-sResourceNotFoundException EResourceNotFoundException C400 X Mmessage
- message 26
+sResourceNotFoundException C400 X
+ 26 l
 tSessionId <0 >256
-sSessionStreamingException ESessionStreamingException C400 X Mmessage
- message 16
-sSessionTimeoutException ESessionTimeoutException C400 X Mmessage
- message 16
+sSessionStreamingException C400 X
+ 16 l
+sSessionTimeoutException C400 X
+ 16 l
 lStartLiveTailLogGroupIdentifiers e14 <1 >10
 sStartLiveTailRequest
- logGroupIdentifiers 22 !R
- logStreamNames 4
- logStreamNamePrefixes 4
- logEventFilterPattern 3 !P
+ 22 l !R
+ 4 l
+ 4 l
+ 3 l !P
 sStartLiveTailResponse
- responseStream 25
+ 25 l
 vStartLiveTailResponseStream
- sessionStart 12
- sessionUpdate 13
- SessionTimeoutException 21 ~
- SessionStreamingException 20 ~
+ 12 l
+ 13 l
+ ~SessionTimeoutException 21
+ ~SessionStreamingException 20
 tString
 jTimestamp <0
+/StartLiveTail 23 24 hstream- e1,6,18,8,5
 `,
 	Go: []any{
 		(*AccessDeniedException)(nil),
@@ -127,9 +128,6 @@ jTimestamp <0
 		(*StartLiveTailRequest)(nil),
 		(*StartLiveTailResponse)(nil),
 		wire.EventsOf[StartLiveTailResponseStream]{},
-	},
-	Operations: []wire.Operation{
-		{Name: "StartLiveTail", Method: "POST", URI: "/", Input: refStartLiveTailRequest, Output: refStartLiveTailResponse, HostPrefix: "stream-", Errors: []wire.Ref{refAccessDeniedException, refInvalidParameterException, refResourceNotFoundException, refLimitExceededException, refInvalidOperationException}},
 	},
 	Missing: `
 AssociateKmsKey

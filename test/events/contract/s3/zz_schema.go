@@ -76,19 +76,19 @@ jBytesProcessed
 jBytesReturned
 jBytesScanned
 sCSVInput
- FileHeaderInfo 19 !P
- Comments 10 !P
- QuoteEscapeCharacter 30 !P
- RecordDelimiter 32 !P
- FieldDelimiter 18 !P
- QuoteCharacter 29 !P
- AllowQuotedRecordDelimiter 2 !P
+ 19 !P
+ 10 !P
+ 30 !P
+ 32 !P
+ 18 !P
+ 29 !P
+ 2 !P
 sCSVOutput
- QuoteFields 31 !P
- QuoteEscapeCharacter 30 !P
- RecordDelimiter 32 !P
- FieldDelimiter 18 !P
- QuoteCharacter 29 !P
+ 31 !P
+ 30 !P
+ 32 !P
+ 18 !P
+ 29 !P
 tComments
 tCompressionType =NONE =GZIP =BZIP2
 sContinuationEvent
@@ -100,68 +100,69 @@ tExpressionType =SQL
 tFieldDelimiter
 tFileHeaderInfo =USE =IGNORE =NONE
 sInputSerialization
- CSV 8
- CompressionType 11 !P
- JSON 21
- Parquet 26
+ 8
+ 11 !P
+ 21
+ 26
 sJSONInput
- Type 23 !P
+ 23 !P
 sJSONOutput
- RecordDelimiter 32 !P
+ 32 !P
 tJSONType =DOCUMENT =LINES
 tObjectKey <1
 sOutputSerialization
- CSV 9
- JSON 22
+ 9
+ 22
 sParquetInput
 sProgress
- BytesScanned 7 !P
- BytesProcessed 5 !P
- BytesReturned 6 !P
+ 7 !P
+ 5 !P
+ 6 !P
 sProgressEvent
- Details 27 !V @e
+ 27 !V @e
 tQuoteCharacter
 tQuoteEscapeCharacter
 tQuoteFields =ALWAYS =ASNEEDED
 tRecordDelimiter
 sRecordsEvent
- Payload 3 !V @e
+ 3 !V @e
 sRequestProgress
- Enabled 13 !P
+ 13 !P
 tSSECustomerAlgorithm
 tSSECustomerKey
 tSSECustomerKeyMD5
 sScanRange
- Start 42 !P
- End 14 !P
+ 42 !P
+ 14 !P
 vSelectObjectContentEventStream
- Records 33
- Stats 44
- Progress 28
- Cont 12
- End 15
+ 33
+ 44
+ 28
+ 12
+ 15
 sSelectObjectContentOutput
- Payload 39 @p
+ 39 @p
 sSelectObjectContentRequest
- Bucket 4 !R @u
- Key 24 !R @u
- SSECustomerAlgorithm 35 wx-amz-server-side-encryption-customer-algorithm !P @h
- SSECustomerKey 36 wx-amz-server-side-encryption-customer-key !PS @h
- SSECustomerKeyMD5 37 wx-amz-server-side-encryption-customer-key-MD5 !P @h
- Expression 16 !R
- ExpressionType 17 !R
- RequestProgress 34
- InputSerialization 20 !R
- OutputSerialization 25 !R
- ScanRange 38
- ExpectedBucketOwner 1 wx-amz-expected-bucket-owner !P @h
+ 4 !R @u
+ 24 !R @u
+ 35 wx-amz-server-side-encryption-customer-algorithm !P @h
+ 36 wx-amz-server-side-encryption-customer-key !PS @h
+ 37 wx-amz-server-side-encryption-customer-key-MD5 !P @h
+ 16 !R
+ 17 !R
+ 34
+ 20 !R
+ 25 !R
+ 38
+ 1 wx-amz-expected-bucket-owner !P @h
 jStart
 sStats
- BytesScanned 7 !P
- BytesProcessed 5 !P
- BytesReturned 6 !P
+ 7 !P
+ 5 !P
+ 6 !P
 sStatsEvent
- Details 43 !V @e
+ 43 !V @e
+/SelectObjectContent 41 40 u/{Bucket}/{Key+}?select&select-type=2 nSelectObjectContentRequest Nhttp://s3.amazonaws.com/doc/2006-03-01/
 `,
 	Go: []any{
 		(*CSVInput)(nil),
@@ -183,9 +184,6 @@ sStatsEvent
 		(*SelectObjectContentRequest)(nil),
 		(*Stats)(nil),
 		(*StatsEvent)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "SelectObjectContent", Method: "POST", URI: "/{Bucket}/{Key+}?select&select-type=2", Input: refSelectObjectContentRequest, Output: refSelectObjectContentOutput, InputName: "SelectObjectContentRequest", InputNamespace: &wire.XMLNamespace{URI: "http://s3.amazonaws.com/doc/2006-03-01/"}},
 	},
 	Missing: `
 AbortMultipartUpload DELETE /{Bucket}/{Key+}?uploadId

@@ -156,7 +156,7 @@ var schema = wire.Schema{
 	Table: `
 tAccountId <1 >255
 sActionConfiguration
- AlarmTagsPropagation 17
+ 17
 iActionLogLineCount
 tActionLogLineRoleArn
 tActionPrefix <1 >1024
@@ -170,14 +170,14 @@ tAlarmName <1 >255
 tAlarmNamePrefix <1 >255
 lAlarmNames e12 >100
 sAlarmPromQLCriteria
- Query 91 !R
- PendingPeriod 87 !P
- RecoveryPeriod 96 !P
+ 91 !R
+ 87 !P
+ 96 !P
 tAlarmRule <1 >10240
 sAlarmTagsPropagation
- Enabled 18 !R
- IncludedTagKeys 20
- ExcludedTagKeys 20
+ 18 !R
+ 20
+ 20
 bAlarmTagsPropagationEnabled
 tAlarmTagsPropagationTagKey <1 >128
 lAlarmTagsPropagationTagKeys e19 <1 >50
@@ -187,59 +187,59 @@ tAmazonResourceName <1 >1024
 tAwsQueryErrorMessage
 tComparisonOperator =GreaterThanOrEqualToThreshold =GreaterThanThreshold =LessThanThreshold =LessThanOrEqualToThreshold =LessThanLowerOrGreaterThanUpperThreshold =LessThanLowerThreshold =GreaterThanUpperThreshold
 sCompositeAlarm
- ActionsEnabled 6 !P
- AlarmActions 97
- AlarmArn 10 !P
- AlarmConfigurationUpdatedTimestamp 120
- AlarmDescription 11 !P
- AlarmName 12 !P
- AlarmRule 16 !P
- InsufficientDataActions 97
- OKActions 97
- StateReason 107 !P
- StateReasonData 108 !P
- StateUpdatedTimestamp 120
- StateValue 109 !P
- StateTransitionedTimestamp 120
- ActionsSuppressedBy 7 !P
- ActionsSuppressedReason 8 !P
- ActionsSuppressor 10 !P
- ActionsSuppressorWaitPeriod 114 !P
- ActionsSuppressorExtensionPeriod 114 !P
- ActionConfiguration 2
+ 6 !P
+ 97
+ 10 !P
+ 120
+ 11 !P
+ 12 !P
+ 16 !P
+ 97
+ 97
+ 107 !P
+ 108 !P
+ 120
+ 109 !P
+ 120
+ 7 !P
+ 8 !P
+ 10 !P
+ 114 !P
+ 114 !P
+ 2
 lCompositeAlarms e26
 lCounts e29
 dDatapointValue
 iDatapointsToAlarm <1
 sDescribeAlarmsInput
- AlarmNames 14
- AlarmNamePrefix 13 !P
- AlarmTypes 22
- ChildrenOfAlarmName 12 !P
- ParentsOfAlarmName 12 !P
- StateValue 109 !P
- ActionPrefix 5 !P
- MaxRecords 68 !P
- NextToken 84 !P
+ 14
+ 13 !P
+ 22
+ 12 !P
+ 12 !P
+ 109 !P
+ 5 !P
+ 68 !P
+ 84 !P
 sDescribeAlarmsOutput
- CompositeAlarms 27
- MetricAlarms 71
- LogAlarms 66
- NextToken 84 !P
+ 27
+ 71
+ 66
+ 84 !P
 sDimension
- Name 36 !R
- Value 37 !R
+ 36 !R
+ 37 !R
 sDimensionFilter
- Name 36 !R
- Value 37 !P
+ 36 !R
+ 37 !P
 lDimensionFilters e34 >10
 tDimensionName <1 >255
 tDimensionValue <1 >1024
 lDimensions e33 >30
 jEndTimeOffset <0 >2592000
 sEntity
- KeyAttributes 44
- Attributes 41
+ 44
+ 41
 mEntityAttributesMap e43 k42 <0 >10
 tEntityAttributesMapKeyString <1 >256
 tEntityAttributesMapValueString <1 >2048
@@ -247,142 +247,142 @@ mEntityKeyAttributesMap e46 k45 <2 >4
 tEntityKeyAttributesMapKeyString <1 >32
 tEntityKeyAttributesMapValueString <1 >2048
 sEntityMetricData
- Entity 40
- MetricData 72
+ 40
+ 72
 lEntityMetricDataList e47
 tErrorMessage <1 >255
 tEvaluateLowSampleCountPercentile <1 >255
 uEvaluationCriteria
- PromQLCriteria 15
+ 15
 iEvaluationInterval <10 >3600
 iEvaluationPeriods <1
 tEvaluationState =PARTIAL_DATA =EVALUATION_FAILURE =EVALUATION_ERROR
 uEvaluationWindow
- WallClockWindow 126
- SlidingWindow 103
+ 126
+ 103
 tExtendedStatistic
 tFaultDescription
 bIncludeLinkedAccounts
-sInternalServiceFault EInternalServiceFault C500 QInternalServiceError MMessage
- Message 57
-sInvalidNextToken EInvalidNextToken C400 X Mmessage
- message 49
-sInvalidParameterCombinationException EInvalidParameterCombinationException C400 X QInvalidParameterCombination Mmessage
- message 24
-sInvalidParameterValueException EInvalidParameterValueException C400 X QInvalidParameterValue Mmessage
- message 24
+sInternalServiceFault C500 QInternalServiceError MMessage
+ 57
+sInvalidNextToken C400 X
+ 49 l
+sInvalidParameterCombinationException C400 X QInvalidParameterCombination
+ 24 l
+sInvalidParameterValueException C400 X QInvalidParameterValue
+ 24 l
 sListMetricsInput
- Namespace 83 !P
- MetricName 79 !P
- Dimensions 35
- NextToken 84 !P
- RecentlyActive 95 !P
- IncludeLinkedAccounts 58 !P
- OwningAccount 1 !P
+ 83 !P
+ 79 !P
+ 35
+ 84 !P
+ 95 !P
+ 58 !P
+ 1 !P
 sListMetricsOutput
- Metrics 81
- NextToken 84 !P
- OwningAccounts 86
+ 81
+ 84 !P
+ 86
 sLogAlarm
- AlarmName 12 !P
- AlarmArn 10 !P
- AlarmDescription 11 !P
- AlarmConfigurationUpdatedTimestamp 120
- ActionsEnabled 6 !P
- OKActions 97
- AlarmActions 97
- InsufficientDataActions 97
- StateValue 109 !P
- StateReason 107 !P
- StateReasonData 108 !P
- StateUpdatedTimestamp 120
- ScheduledQueryConfiguration 102
- QueryResultsToEvaluate 93 !P
- QueryResultsToAlarm 92 !P
- Threshold 119 !P
- ComparisonOperator 25 !P
- TreatMissingData 122 !P
- StateTransitionedTimestamp 120
- EvaluationState 54 !P
- ActionLogLineCount 3 !P
- ActionLogLineRoleArn 4 !P
- WarmUpConfiguration 127
- ActionConfiguration 2
+ 12 !P
+ 10 !P
+ 11 !P
+ 120
+ 6 !P
+ 97
+ 97
+ 97
+ 109 !P
+ 107 !P
+ 108 !P
+ 120
+ 102
+ 93 !P
+ 92 !P
+ 119 !P
+ 25 !P
+ 122 !P
+ 120
+ 54 !P
+ 3 !P
+ 4 !P
+ 127
+ 2
 lLogAlarms e65
 lLogGroupIdentifiers e23 <1 >50
 iMaxRecords <1 >100
 sMetric
- Namespace 83 !P
- MetricName 79 !P
- Dimensions 38
+ 83 !P
+ 79 !P
+ 38
 sMetricAlarm
- AlarmName 12 !P
- AlarmArn 10 !P
- AlarmDescription 11 !P
- AlarmConfigurationUpdatedTimestamp 120
- ActionsEnabled 6 !P
- OKActions 97
- AlarmActions 97
- InsufficientDataActions 97
- StateValue 109 !P
- StateReason 107 !P
- StateReasonData 108 !P
- StateUpdatedTimestamp 120
- MetricName 79 !P
- Namespace 83 !P
- Statistic 110 !P
- ExtendedStatistic 56 !P
- Dimensions 38
- Period 88 !P
- Unit 104 !P
- EvaluationPeriods 53 !P
- DatapointsToAlarm 30 !P
- Threshold 119 !P
- ComparisonOperator 25 !P
- TreatMissingData 122 !P
- EvaluateLowSampleCountPercentile 50 !P
- Metrics 73
- ThresholdMetricId 77 !P
- EvaluationState 54 !P
- StateTransitionedTimestamp 120
- EvaluationWindow 55
- WarmUpConfiguration 127
- EvaluationCriteria 51
- EvaluationInterval 52 !P
- ActionConfiguration 2
+ 12 !P
+ 10 !P
+ 11 !P
+ 120
+ 6 !P
+ 97
+ 97
+ 97
+ 109 !P
+ 107 !P
+ 108 !P
+ 120
+ 79 !P
+ 83 !P
+ 110 !P
+ 56 !P
+ 38
+ 88 !P
+ 104 !P
+ 53 !P
+ 30 !P
+ 119 !P
+ 25 !P
+ 122 !P
+ 50 !P
+ 73
+ 77 !P
+ 54 !P
+ 120
+ 55
+ 127
+ 51
+ 52 !P
+ 2
 lMetricAlarms e70
 lMetricData e75
 lMetricDataQueries e74
 sMetricDataQuery
- Id 77 !R
- MetricStat 80
- Expression 76 !P
- Label 78 !P
- ReturnData 99 !P
- Period 88 !P
- AccountId 1 !P
+ 77 !R
+ 80
+ 76 !P
+ 78 !P
+ 99 !P
+ 88 !P
+ 1 !P
 sMetricDatum
- MetricName 79 !R
- Dimensions 38
- Timestamp 120
- Value 29 !P
- StatisticValues 111
- Values 125
- Counts 28
- Unit 104 !P
- StorageResolution 112 !P
+ 79 !R
+ 38
+ 120
+ 29 !P
+ 111
+ 125
+ 28
+ 104 !P
+ 112 !P
 tMetricExpression <1 >2048
 tMetricId <1 >255
 tMetricLabel
 tMetricName <1 >255
 sMetricStat
- Metric 69 !R
- Period 88 !R
- Stat 106 !R
- Unit 104 !P
+ 69 !R
+ 88 !R
+ 106 !R
+ 104 !P
 lMetrics e69
-sMissingRequiredParameterException EMissingRequiredParameterException C400 X QMissingParameter Mmessage
- message 24
+sMissingRequiredParameterException C400 X QMissingParameter
+ 24 l
 tNamespace <1 >255 p[^:].*
 tNextToken
 bOnlyStartEvaluatingAfterWarmUpPeriodEnds
@@ -390,10 +390,10 @@ lOwningAccounts e1
 iPendingPeriod <0 >86400
 iPeriod <1
 sPutMetricDataInput
- Namespace 83 !R
- MetricData 72
- EntityMetricData 48
- StrictEntityValidation 113 !P
+ 83 !R
+ 72
+ 48
+ 113 !P
 sPutMetricDataOutput
 tQuery <1 >10000
 iQueryResultsToAlarm <1
@@ -405,18 +405,18 @@ lResourceList e98 >5
 tResourceName <1 >1024
 bReturnData
 sScheduleConfiguration
- ScheduleExpression 101 !R
- StartTimeOffset 105 !R
- EndTimeOffset 39 !P
+ 101 !R
+ 105 !R
+ 39 !P
 tScheduleExpression <1 >256
 sScheduledQueryConfiguration
- QueryString 94 !R
- LogGroupIdentifiers 67
- QueryARN 23 !P
- ScheduledQueryRoleARN 23 !R
- ScheduleConfiguration 100 !R
- AggregationExpression 9 !R
- Tags 117
+ 94 !R
+ 67
+ 23 !P
+ 23 !R
+ 100 !R
+ 9 !R
+ 117
 sSlidingWindow
 tStandardUnit =Seconds =Microseconds =Milliseconds =Bytes =Kilobytes =Megabytes =Gigabytes =Terabytes =Bits =Kilobits =Megabits =Gigabits =Terabits =Percent =Count =Bytes/Second =Kilobytes/Second =Megabytes/Second =Gigabytes/Second =Terabytes/Second =Bits/Second =Kilobits/Second =Megabits/Second =Gigabits/Second =Terabits/Second =Count/Second =None
 jStartTimeOffset <1 >2592000
@@ -426,16 +426,16 @@ tStateReasonData <0 >4000
 tStateValue =OK =ALARM =INSUFFICIENT_DATA
 tStatistic =SampleCount =Average =Sum =Minimum =Maximum
 sStatisticSet
- SampleCount 29 !R
- Sum 29 !R
- Minimum 29 !R
- Maximum 29 !R
+ 29 !R
+ 29 !R
+ 29 !R
+ 29 !R
 iStorageResolution <1
 bStrictEntityValidation
 iSuppressorPeriod
 sTag
- Key 116 !R
- Value 118 !R
+ 116 !R
+ 118 !R
 tTagKey <1 >128
 lTagList e115
 tTagValue <0 >256
@@ -443,16 +443,19 @@ dThreshold
 zTimestamp
 tTimezone <1 >50
 tTreatMissingData <1 >255
-sValidationException EValidationException C400 X QValidationError Mmessage
- message 124
+sValidationException C400 X QValidationError
+ 124 l
 tValidationExceptionMessage
 lValues e29
 sWallClockWindow
- Timezone 121 !P
+ 121 !P
 sWarmUpConfiguration
- WarmUpPeriodDurationInMinutes 128 !R
- OnlyStartEvaluatingAfterWarmUpPeriodEnds 85 !P
+ 128 !R
+ 85 !P
 iWarmUpPeriodDurationInMinutes <1 >2880
+/DescribeAlarms 31 32 R e60
+/ListMetrics 63 64 R e59,62
+/PutMetricData 89 90 o e62,82,61,59
 `,
 	Go: []any{
 		(*ActionConfiguration)(nil),
@@ -510,11 +513,6 @@ iWarmUpPeriodDurationInMinutes <1 >2880
 		wire.SliceOf[float64]{},
 		(*WallClockWindow)(nil),
 		(*WarmUpConfiguration)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "DescribeAlarms", Method: "POST", URI: "/", Input: refDescribeAlarmsInput, Output: refDescribeAlarmsOutput, ResultWrapper: "DescribeAlarmsResult", Errors: []wire.Ref{refInvalidNextToken}},
-		{Name: "ListMetrics", Method: "POST", URI: "/", Input: refListMetricsInput, Output: refListMetricsOutput, ResultWrapper: "ListMetricsResult", Errors: []wire.Ref{refInternalServiceFault, refInvalidParameterValueException}},
-		{Name: "PutMetricData", Method: "POST", URI: "/", Input: refPutMetricDataInput, Output: refPutMetricDataOutput, NoOutput: true, Errors: []wire.Ref{refInvalidParameterValueException, refMissingRequiredParameterException, refInvalidParameterCombinationException, refInternalServiceFault}},
 	},
 	Missing: `
 AssociateDatasetKmsKey

@@ -99,175 +99,181 @@ var schema = wire.Schema{
 	Protocols:      []wire.ProtocolID{wire.ProtocolJSON, wire.ProtocolQuery},
 	Table: `
 lAttributeNameList e49 F
-sBatchEntryIdsNotDistinct EBatchEntryIdsNotDistinct C400 X QAWS.SimpleQueueService.BatchEntryIdsNotDistinct Mmessage
- message 12
-sBatchRequestTooLong EBatchRequestTooLong C400 X QAWS.SimpleQueueService.BatchRequestTooLong Mmessage
- message 12
+sBatchEntryIdsNotDistinct C400 X QAWS.SimpleQueueService.BatchEntryIdsNotDistinct
+ 12 l
+sBatchRequestTooLong C400 X QAWS.SimpleQueueService.BatchRequestTooLong
+ 12 l
 sBatchResultErrorEntry
- Id 66 !R
- SenderFault 8 !R
- Code 66 !R
- Message 66 !P
+ 66 !R
+ 8 !R
+ 66 !R
+ 66 !P
 lBatchResultErrorEntryList e4 F
 xBinary
 lBinaryList e6 nBinaryListValue
 bBoolean
 sCreateQueueRequest
- QueueName 66 !R
- Attributes 48 aAttribute
- tags 69 aTag
+ 66 !R
+ 48 aAttribute
+ 69 l aTag
 sCreateQueueResult
- QueueUrl 66 !P
-sEmptyBatchRequest EEmptyBatchRequest C400 X QAWS.SimpleQueueService.EmptyBatchRequest Mmessage
- message 12
+ 66 !P
+sEmptyBatchRequest C400 X QAWS.SimpleQueueService.EmptyBatchRequest
+ 12 l
 tExceptionMessage
 sGetQueueAttributesRequest
- QueueUrl 66 !R
- AttributeNames 1 aAttributeName
+ 66 !R
+ 1 aAttributeName
 sGetQueueAttributesResult
- Attributes 48 aAttribute
+ 48 aAttribute
 sGetQueueUrlRequest
- QueueName 66 !R
- QueueOwnerAWSAccountId 66 !P
+ 66 !R
+ 66 !P
 sGetQueueUrlResult
- QueueUrl 66 !P
-sInvalidAddress EInvalidAddress C404 X Mmessage
- message 12
-sInvalidAttributeName EInvalidAttributeName C400 X Mmessage
- message 12
-sInvalidAttributeValue EInvalidAttributeValue C400 X Mmessage
- message 12
-sInvalidBatchEntryId EInvalidBatchEntryId C400 X QAWS.SimpleQueueService.InvalidBatchEntryId Mmessage
- message 12
-sInvalidMessageContents EInvalidMessageContents C400 X Mmessage
- message 12
-sInvalidParameterValue EInvalidParameterValue C400 X Mmessage
- message 66
-sInvalidSecurity EInvalidSecurity C403 X Mmessage
- message 12
-sKmsAccessDenied EKmsAccessDenied C400 X QKMS.AccessDeniedException Mmessage
- message 12
-sKmsDisabled EKmsDisabled C400 X QKMS.DisabledException Mmessage
- message 12
-sKmsInvalidKeyUsage EKmsInvalidKeyUsage C400 X QKMS.InvalidKeyUsageException Mmessage
- message 12
-sKmsInvalidState EKmsInvalidState C400 X QKMS.InvalidStateException Mmessage
- message 12
-sKmsNotFound EKmsNotFound C400 X QKMS.NotFoundException Mmessage
- message 12
-sKmsOptInRequired EKmsOptInRequired C403 X QKMS.OptInRequired Mmessage
- message 12
-sKmsThrottled EKmsThrottled C400 X QKMS.ThrottlingException Mmessage
- message 12
+ 66 !P
+sInvalidAddress C404 X
+ 12 l
+sInvalidAttributeName C400 X
+ 12 l
+sInvalidAttributeValue C400 X
+ 12 l
+sInvalidBatchEntryId C400 X QAWS.SimpleQueueService.InvalidBatchEntryId
+ 12 l
+sInvalidMessageContents C400 X
+ 12 l
+sInvalidParameterValue C400 X
+ 66 l
+sInvalidSecurity C403 X
+ 12 l
+sKmsAccessDenied C400 X QKMS.AccessDeniedException
+ 12 l
+sKmsDisabled C400 X QKMS.DisabledException
+ 12 l
+sKmsInvalidKeyUsage C400 X QKMS.InvalidKeyUsageException
+ 12 l
+sKmsInvalidState C400 X QKMS.InvalidStateException
+ 12 l
+sKmsNotFound C400 X QKMS.NotFoundException
+ 12 l
+sKmsOptInRequired C403 X QKMS.OptInRequired
+ 12 l
+sKmsThrottled C400 X QKMS.ThrottlingException
+ 12 l
 sMessage
- MessageId 66 !P
- ReceiptHandle 66 !P
- MD5OfBody 66 !P
- Body 66 !P
- Attributes 40 aAttribute
- MD5OfMessageAttributes 66 !P
- MessageAttributes 35 aMessageAttribute
+ 66 !P
+ 66 !P
+ 66 !P
+ 66 !P
+ 40 aAttribute
+ 66 !P
+ 35 aMessageAttribute
 tMessageAttributeName
 lMessageAttributeNameList e32 F
 sMessageAttributeValue
- StringValue 66 !P
- BinaryValue 6
- StringListValues 67 !F aStringListValue
- BinaryListValues 7 !F aBinaryListValue
- DataType 66 !R
+ 66 !P
+ 6
+ 67 !F aStringListValue
+ 7 !F aBinaryListValue
+ 66 !R
 mMessageBodyAttributeMap e34 nValue k66 qName F
 mMessageBodySystemAttributeMap e43 nValue k42 qName F
 lMessageList e31 F
-sMessageNotInflight EMessageNotInflight C400 X QAWS.SimpleQueueService.MessageNotInflight Mmessage
- message 66
+sMessageNotInflight C400 X QAWS.SimpleQueueService.MessageNotInflight
+ 66 l
 lMessageSystemAttributeList e41 F
 mMessageSystemAttributeMap e66 nValue k41 qName F
 tMessageSystemAttributeName =All =SenderId =SentTimestamp =ApproximateReceiveCount =ApproximateFirstReceiveTimestamp =SequenceNumber =MessageDeduplicationId =MessageGroupId =AWSTraceHeader =DeadLetterQueueSourceArn
 tMessageSystemAttributeNameForSends =AWSTraceHeader
 sMessageSystemAttributeValue
- StringValue 66 !P
- BinaryValue 6
- StringListValues 67 !F aStringListValue
- BinaryListValues 7 !F aBinaryListValue
- DataType 66 !R
-sMissingParameter EMissingParameter C400 X Mmessage
- message 66
+ 66 !P
+ 6
+ 67 !F aStringListValue
+ 7 !F aBinaryListValue
+ 66 !R
+sMissingParameter C400 X
+ 66 l
 iNullableInteger
-sOverLimit EOverLimit C403 X Mmessage
- message 12
-sPurgeQueueInProgress EPurgeQueueInProgress C403 X QAWS.SimpleQueueService.PurgeQueueInProgress Mmessage
- message 12
+sOverLimit C403 X
+ 12 l
+sPurgeQueueInProgress C403 X QAWS.SimpleQueueService.PurgeQueueInProgress
+ 12 l
 mQueueAttributeMap e66 nValue k49 qName F
 tQueueAttributeName =All =Policy =VisibilityTimeout =MaximumMessageSize =MessageRetentionPeriod =ApproximateNumberOfMessages =ApproximateNumberOfMessagesNotVisible =CreatedTimestamp =LastModifiedTimestamp =QueueArn =ApproximateNumberOfMessagesDelayed =DelaySeconds =ReceiveMessageWaitTimeSeconds =RedrivePolicy =FifoQueue =ContentBasedDeduplication =KmsMasterKeyId =KmsDataKeyReusePeriodSeconds =DeduplicationScope =FifoThroughputLimit =RedriveAllowPolicy =SqsManagedSseEnabled
-sQueueDeletedRecently EQueueDeletedRecently C400 X QAWS.SimpleQueueService.QueueDeletedRecently Mmessage
- message 12
-sQueueDoesNotExist EQueueDoesNotExist C400 X QAWS.SimpleQueueService.NonExistentQueue Mmessage
- message 12
-sQueueNameExists EQueueNameExists C400 X QQueueAlreadyExists Mmessage
- message 12
-sReceiptHandleIsInvalid EReceiptHandleIsInvalid C404 X Mmessage
- message 12
+sQueueDeletedRecently C400 X QAWS.SimpleQueueService.QueueDeletedRecently
+ 12 l
+sQueueDoesNotExist C400 X QAWS.SimpleQueueService.NonExistentQueue
+ 12 l
+sQueueNameExists C400 X QQueueAlreadyExists
+ 12 l
+sReceiptHandleIsInvalid C404 X
+ 12 l
 sReceiveMessageRequest
- QueueUrl 66 !R
- AttributeNames 1 aAttributeName
- MessageSystemAttributeNames 39 aAttributeName
- MessageAttributeNames 33 aMessageAttributeName
- MaxNumberOfMessages 45 !P
- VisibilityTimeout 45 !P
- WaitTimeSeconds 45 !P
- ReceiveRequestAttemptId 66 !P
+ 66 !R
+ 1 aAttributeName
+ 39 aAttributeName
+ 33 aMessageAttributeName
+ 45 !P
+ 45 !P
+ 45 !P
+ 66 !P
 sReceiveMessageResult
- Messages 37 aMessage
-sRequestThrottled ERequestThrottled C403 X Mmessage
- message 12
-sResourceNotFoundException EResourceNotFoundException C404 X Mmessage
- message 12
+ 37 aMessage
+sRequestThrottled C403 X
+ 12 l
+sResourceNotFoundException C404 X
+ 12 l
 sSendMessageBatchRequest
- QueueUrl 66 !R
- Entries 60 !R aSendMessageBatchRequestEntry
+ 66 !R
+ 60 !R aSendMessageBatchRequestEntry
 sSendMessageBatchRequestEntry
- Id 66 !R
- MessageBody 66 !R
- DelaySeconds 45 !P
- MessageAttributes 35 aMessageAttribute
- MessageSystemAttributes 36 aMessageSystemAttribute
- MessageDeduplicationId 66 !P
- MessageGroupId 66 !P
+ 66 !R
+ 66 !R
+ 45 !P
+ 35 aMessageAttribute
+ 36 aMessageSystemAttribute
+ 66 !P
+ 66 !P
 lSendMessageBatchRequestEntryList e59 F
 sSendMessageBatchResult
- Successful 63 !R aSendMessageBatchResultEntry
- Failed 5 !R aBatchResultErrorEntry
+ 63 !R aSendMessageBatchResultEntry
+ 5 !R aBatchResultErrorEntry
 sSendMessageBatchResultEntry
- Id 66 !R
- MessageId 66 !R
- MD5OfMessageBody 66 !R
- MD5OfMessageAttributes 66 !P
- MD5OfMessageSystemAttributes 66 !P
- SequenceNumber 66 !P
+ 66 !R
+ 66 !R
+ 66 !R
+ 66 !P
+ 66 !P
+ 66 !P
 lSendMessageBatchResultEntryList e62 F
 sSendMessageRequest
- QueueUrl 66 !R
- MessageBody 66 !R
- DelaySeconds 45 !P
- MessageAttributes 35 aMessageAttribute
- MessageSystemAttributes 36 aMessageSystemAttribute
- MessageDeduplicationId 66 !P
- MessageGroupId 66 !P
+ 66 !R
+ 66 !R
+ 45 !P
+ 35 aMessageAttribute
+ 36 aMessageSystemAttribute
+ 66 !P
+ 66 !P
 sSendMessageResult
- MD5OfMessageBody 66 !P
- MD5OfMessageAttributes 66 !P
- MD5OfMessageSystemAttributes 66 !P
- MessageId 66 !P
- SequenceNumber 66 !P
+ 66 !P
+ 66 !P
+ 66 !P
+ 66 !P
+ 66 !P
 tString
 lStringList e66 nStringListValue
 tTagKey
 mTagMap e70 nValue k68 qKey F
 tTagValue
-sTooManyEntriesInBatchRequest ETooManyEntriesInBatchRequest C400 X QAWS.SimpleQueueService.TooManyEntriesInBatchRequest Mmessage
- message 12
-sUnsupportedOperation EUnsupportedOperation C400 X QAWS.SimpleQueueService.UnsupportedOperation Mmessage
- message 12
+sTooManyEntriesInBatchRequest C400 X QAWS.SimpleQueueService.TooManyEntriesInBatchRequest
+ 12 l
+sUnsupportedOperation C400 X QAWS.SimpleQueueService.UnsupportedOperation
+ 12 l
+/CreateQueue 9 10 e50,52,56,17,18,19,72,23
+/GetQueueAttributes 13 14 e18,56,51,72,23,17
+/GetQueueUrl 15 16 e56,51,17,23,72
+/ReceiveMessage 54 55 e72,46,56,51,23,25,27,28,29,30,24,26,17
+/SendMessage 64 65 e21,72,56,51,23,25,27,28,29,30,24,26,17
+/SendMessageBatch 58 61 e71,11,2,3,20,72,56,51,23,25,27,28,29,30,24,26,17
 `,
 	Go: []any{
 		wire.SliceOf[string]{},
@@ -331,14 +337,6 @@ sUnsupportedOperation EUnsupportedOperation C400 X QAWS.SimpleQueueService.Unsup
 		wire.MapOf[string]{},
 		(*TooManyEntriesInBatchRequest)(nil),
 		(*UnsupportedOperation)(nil),
-	},
-	Operations: []wire.Operation{
-		{Name: "CreateQueue", Method: "POST", URI: "/", Input: refCreateQueueRequest, Output: refCreateQueueResult, Errors: []wire.Ref{refQueueDeletedRecently, refQueueNameExists, refRequestThrottled, refInvalidAddress, refInvalidAttributeName, refInvalidAttributeValue, refUnsupportedOperation, refInvalidSecurity}},
-		{Name: "GetQueueAttributes", Method: "POST", URI: "/", Input: refGetQueueAttributesRequest, Output: refGetQueueAttributesResult, Errors: []wire.Ref{refInvalidAttributeName, refRequestThrottled, refQueueDoesNotExist, refUnsupportedOperation, refInvalidSecurity, refInvalidAddress}},
-		{Name: "GetQueueUrl", Method: "POST", URI: "/", Input: refGetQueueUrlRequest, Output: refGetQueueUrlResult, Errors: []wire.Ref{refRequestThrottled, refQueueDoesNotExist, refInvalidAddress, refInvalidSecurity, refUnsupportedOperation}},
-		{Name: "ReceiveMessage", Method: "POST", URI: "/", Input: refReceiveMessageRequest, Output: refReceiveMessageResult, Errors: []wire.Ref{refUnsupportedOperation, refOverLimit, refRequestThrottled, refQueueDoesNotExist, refInvalidSecurity, refKmsDisabled, refKmsInvalidState, refKmsNotFound, refKmsOptInRequired, refKmsThrottled, refKmsAccessDenied, refKmsInvalidKeyUsage, refInvalidAddress}},
-		{Name: "SendMessage", Method: "POST", URI: "/", Input: refSendMessageRequest, Output: refSendMessageResult, Errors: []wire.Ref{refInvalidMessageContents, refUnsupportedOperation, refRequestThrottled, refQueueDoesNotExist, refInvalidSecurity, refKmsDisabled, refKmsInvalidState, refKmsNotFound, refKmsOptInRequired, refKmsThrottled, refKmsAccessDenied, refKmsInvalidKeyUsage, refInvalidAddress}},
-		{Name: "SendMessageBatch", Method: "POST", URI: "/", Input: refSendMessageBatchRequest, Output: refSendMessageBatchResult, Errors: []wire.Ref{refTooManyEntriesInBatchRequest, refEmptyBatchRequest, refBatchEntryIdsNotDistinct, refBatchRequestTooLong, refInvalidBatchEntryId, refUnsupportedOperation, refRequestThrottled, refQueueDoesNotExist, refInvalidSecurity, refKmsDisabled, refKmsInvalidState, refKmsNotFound, refKmsOptInRequired, refKmsThrottled, refKmsAccessDenied, refKmsInvalidKeyUsage, refInvalidAddress}},
 	},
 	Missing: `
 AddPermission
