@@ -26,6 +26,7 @@ type commitment struct {
 	evidence []byte // a key that it writes; nil if it only deletes
 	number   string // PostgreSQL's, once it is known
 	sent     bool   // the server may have got it
+	missing  int    // statements, the COMMIT included, that got no answer
 }
 
 // commit writes what t has buffered, if what t has read is still so. From here on the end of the caller's context
@@ -45,7 +46,8 @@ func (s *Store) commit(t *tx) error {
 	switch {
 	case err == nil:
 		return nil
-	case !lost(err), !c.sent:
+	case !lost(err), !c.sent, state(err) != "" && c.missing > 1:
+		// The server said that it did not commit, or ended the session before it came to the COMMIT.
 		return s.failure(ctx, err)
 	}
 	// The connection ended before the answer.
@@ -90,7 +92,7 @@ func (s *Store) send(ctx context.Context, t *tx, c *commitment) (err error) {
 	send(ownNumber)
 	p.p.SendFlushRequest() // so that the number arrives even if the commit's answer does not
 	send(commitTx)
-	c.sent = true
+	c.sent, c.missing = true, len(sent)
 	if err := p.sync(); err != nil {
 		return err
 	}
@@ -110,6 +112,7 @@ func (s *Store) send(ctx context.Context, t *tx, c *commitment) (err error) {
 		if err != nil {
 			return err
 		}
+		c.missing--
 	}
 	return nil
 }

@@ -12,10 +12,12 @@ import (
 	"github.com/gustcloud/gust/internal/store/enginetest"
 )
 
+var testLog = slog.New(slog.DiscardHandler)
+
 // mustOpen opens the store at url.
 func mustOpen(tb testing.TB, url string, c clock.Clock) *Store {
 	tb.Helper()
-	s, err := Open(tb.Context(), Options{URL: url, Clock: c, Log: slog.New(slog.DiscardHandler)})
+	s, err := Open(tb.Context(), Options{URL: url, Clock: c, Log: testLog})
 	if err != nil {
 		tb.Fatalf("open: %v", err)
 	}

@@ -27,6 +27,8 @@ type Options struct {
 	URL   string
 	Clock clock.Clock
 	Log   *slog.Logger
+
+	dial pgconn.DialFunc // tests only: connections that break
 }
 
 const (
@@ -34,7 +36,8 @@ const (
 	connectTime        = 10 * time.Second // for one server of the URL, unless it says connect_timeout
 )
 
-// settings of every session, whatever the server's configuration says. Times in milliseconds.
+// settings of every session, whatever the server's configuration says, unless the URL says something else. Times in
+// milliseconds.
 var settings = map[string]string{
 	"application_name":  "gust",
 	"client_encoding":   "UTF8",
@@ -56,6 +59,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	config, size, err := parse(o.URL)
 	if err != nil {
 		return nil, err
+	}
+	if o.dial != nil {
+		config.DialFunc = o.dial
 	}
 	s := &Store{
 		name: describe(config), clock: o.Clock, log: o.Log, idle: make(chan struct{}),
@@ -104,7 +110,9 @@ func parse(text string) (config *pgconn.Config, connections int, err error) {
 		delete(config.RuntimeParams, "pool_max_conns")
 	}
 	for name, value := range settings {
-		config.RuntimeParams[name] = value
+		if _, said := config.RuntimeParams[name]; !said {
+			config.RuntimeParams[name] = value
+		}
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTime

@@ -60,11 +60,13 @@ var text = [statements]string{
 	ownNumber: "SELECT pg_current_xact_id()::text",
 }
 
+func (st statement) name() string { return "gust" + strconv.Itoa(int(st)) }
+
 // prepare makes the statements of a new connection, in one round trip.
 func prepare(ctx context.Context, c *pgconn.PgConn) (out [statements]*pgconn.StatementDescription, err error) {
 	p := c.StartPipeline(ctx)
 	for st, sql := range text {
-		p.SendPrepare("gust"+strconv.Itoa(st), sql, nil)
+		p.SendPrepare(statement(st).name(), sql, nil)
 	}
 	_ = p.Sync() // its error comes again
 	for st := range out {
@@ -78,7 +80,7 @@ func prepare(ctx context.Context, c *pgconn.PgConn) (out [statements]*pgconn.Sta
 			_ = p.Close() // says less
 			return out, fmt.Errorf("prepare %q: answer %T", text[st], r)
 		}
-		d.Name = "gust" + strconv.Itoa(st)
+		d.Name = statement(st).name()
 		out[st] = d
 	}
 	return out, p.Close()

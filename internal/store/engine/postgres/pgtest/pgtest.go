@@ -257,3 +257,19 @@ func (s *Server) TryExec(sql string) (_ string, err error) {
 	}
 	return string(results[len(results)-1].Rows[0][0]), nil
 }
+
+// While runs fn between two halves of a transaction that began with sql.
+func (s *Server) While(sql string, fn func()) {
+	s.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	c, err := pgconn.Connect(ctx, s.SchemaURL("public"))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	defer func() { _ = c.Close(ctx) }() // the transaction ends with it
+	if err := c.Exec(ctx, "BEGIN; "+sql).Close(); err != nil {
+		s.tb.Fatalf("%s: %v", sql, err)
+	}
+	fn()
+}

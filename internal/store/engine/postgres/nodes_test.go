@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/gustcloud/gust/internal/base/clock"
+	"github.com/gustcloud/gust/internal/store"
+	"github.com/gustcloud/gust/internal/store/engine/postgres/pgtest"
+	"github.com/gustcloud/gust/internal/store/enginetest"
+)
+
+var testClock = clock.System{}
+
+// nodes takes turns between two stores on one database: as a user of both it sees one store.
+type nodes struct {
+	store.Store // the first: Now, Watch
+	second      *Store
+	turn        atomic.Int64
+}
+
+func (n *nodes) next() store.Store {
+	if n.turn.Add(1)%2 == 0 {
+		return n.second
+	}
+	return n.Store
+}
+
+func (n *nodes) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return n.next().Update(ctx, fn)
+}
+
+func (n *nodes) View(ctx context.Context, fn func(store.Reader) error) error {
+	return n.next().View(ctx, fn)
+}
+
+func (n *nodes) Close() error { // the first decides what the suite sees of it
+	err := n.Store.Close()
+	if serr := n.second.Close(); err == nil {
+		err = serr
+	}
+	return err
+}
+
+// TestTwoNodes runs the suite on two stores that share a database.
+func TestTwoNodes(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Options{})
+	enginetest.Run(t, func(t *testing.T, c clock.Clock) store.Store {
+		t.Helper()
+		url := server.URL()
+		return &nodes{Store: mustOpen(t, url, c), second: mustOpen(t, url, c)}
+	})
+}
+
+// TestHintsBetweenNodes: a hint reaches the watchers of another node, and when hints may have been lost every watcher
+// gets one.
+func TestHintsBetweenNodes(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Options{})
+	url := server.URL()
+	a, b := mustOpen(t, url, testClock), mustOpen(t, url, testClock)
+	defer mustClose(t, a)
+	defer mustClose(t, b)
+	topic := []byte("a topic\x00with anything")
+	hint, stop := b.Watch(topic)
+	defer stop()
+	for hinted := false; !hinted; { // b may not listen yet
+		if err := a.Update(t.Context(), func(tx store.Tx) error {
+			tx.Notify([]byte("another"))
+			tx.Notify(topic)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-hint:
+			hinted = true
+		default:
+		}
+	}
+	server.Stop(syscall.SIGINT)
+	for len(hint) > 0 {
+		<-hint
+	}
+	server.Restart()
+	<-hint // the test's deadline bounds it
+}
+
+// TestOpenAtOnce: nodes that start together on an empty database make its tables once.
+func TestOpenAtOnce(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Options{})
+	url := server.URL()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			s, err := Open(t.Context(), Options{URL: url, Clock: testClock, Log: testLog})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mustClose(t, s)
+		})
+	}
+	all.Wait()
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Options{})
+	open := func(url string) error {
+		s, err := Open(t.Context(), Options{URL: url, Clock: testClock, Log: testLog})
+		if err == nil {
+			mustClose(t, s)
+		}
+		return err
+	}
+	url := server.URL()
+	if err := open(url); err != nil {
+		t.Fatal(err)
+	}
+	meta := func(sql string) { server.Exec("SET search_path = s1; " + sql) }
+
+	meta("UPDATE gust_meta SET value = '2' WHERE name = 'format'")
+	var format *store.FormatError
+	if err := open(url); !errors.As(err, &format) || format.Found != "2" || !strings.Contains(err.Error(), "database postgres") {
+		t.Errorf("a newer format: %v", err)
+	}
+	for _, damage := range []string{
+		"UPDATE gust_meta SET value = 'x' WHERE name = 'format'",
+		"UPDATE gust_meta SET value = '1' WHERE name = 'format'; UPDATE gust_meta SET value = 'x' WHERE name = 'id'",
+		"DROP TABLE gust_kv",
+	} {
+		meta(damage)
+		var corrupt *store.CorruptError
+		if err := open(url); !errors.As(err, &corrupt) {
+			t.Errorf("%s: %v", damage, err)
+		}
+	}
+	for _, bad := range []string{"postgres://%zz", url + "&pool_max_conns=0", url + "&pool_max_conns=many"} {
+		if err := open(bad); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	if err := open(strings.Replace(url, "postgres:///", "postgres://gust:secret@/", 1) + "&port=1"); !errors.Is(err, store.ErrUnavailable) ||
+		strings.Contains(err.Error(), "secret") {
+		t.Errorf("no server there: %v", err)
+	}
+}
+
+// TestSynchronousCommit: a server that does not wait for the disk by default does for us.
+func TestSynchronousCommit(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Options{Settings: []string{"synchronous_commit=off"}})
+	s := mustOpen(t, server.URL(), testClock)
+	defer mustClose(t, s)
+	c, err := s.pool.get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.pool.put(c)
+	if got, err := one(t.Context(), c.PgConn, "SHOW synchronous_commit"); got != "on" || err != nil {
+		t.Errorf("synchronous_commit = %q, %v", got, err)
+	}
+}
+
+// TestFourthRunKeepsOthersOut: what conflicts again and again is at last run where nobody else commits.
+func TestFourthRunKeepsOthersOut(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Options{})
+	s := mustOpen(t, server.URL(), testClock)
+	defer mustClose(t, s)
+	runs := 0
+	set := func(tx store.Tx) error { tx.Set([]byte("a"), nil); return nil }
+	var mine, other atomic.Bool
+	late := make(chan error, 1)
+	if err := s.Update(t.Context(), func(st store.Tx) error {
+		if _, err := st.Get([]byte("a")); err != nil {
+			return err
+		}
+		runs++
+		own, ok := st.(*tx)
+		if !ok || own.exclusive != (runs > maxConflicts) {
+			t.Errorf("run %d: exclusive = %v", runs, own.exclusive)
+		}
+		st.OnCommit(func() { mine.Store(true) })
+		go func() {
+			err := s.Update(t.Context(), func(tx store.Tx) error {
+				tx.OnCommit(func() { other.Store(true) })
+				return set(tx)
+			})
+			late <- err
+		}()
+		if runs <= maxConflicts {
+			return errors.Join(<-late, set(st))
+		}
+		other.Store(false)
+		for server.Exec("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0" {
+			if len(late) > 0 {
+				t.Error("another transaction was committed beside the exclusive one")
+				break
+			}
+		}
+		return set(st)
+	}); err != nil || runs != maxConflicts+1 {
+		t.Errorf("%d runs, %v", runs, err)
+	}
+	if err := <-late; err != nil || !mine.Load() || !other.Load() {
+		t.Errorf("the one that waited: %v", err)
+	}
+}
