@@ -95,15 +95,6 @@ func TestEnforce(t *testing.T) {
 	}
 }
 
-// A query can carry a zero byte where a header cannot: what separates the parts of a MAC must not be let in.
-func TestSessionsRefuseZeroBytes(t *testing.T) {
-	s := mustSessions(t, 1)
-	c := mustIssue(t, s)
-	if _, err := s.Resolve(c.AccessKeyID+"\x00", c.SessionToken, now); code(err) != "UnrecognizedClientException" {
-		t.Errorf("Resolve: %v", err)
-	}
-}
-
 func TestLinks(t *testing.T) {
 	s := mustSessions(t, 1)
 	link := access.Link{Account: "123456789012", Digest: strings.Repeat("ab", 32), Size: 77}
