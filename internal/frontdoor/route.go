@@ -94,6 +94,7 @@ func (t *table) settle(r *http.Request, tg *target, sig *sigv4.Signature, action
 		return
 	}
 	t.signed(h, tg)
+	tg.codec = nil
 	if tg.service != nil {
 		tg.name = tg.service.Schema.ID
 		tg.codec = tg.service.codec(tg.shape)

@@ -49,8 +49,8 @@ func FuzzRoute(f *testing.F) {
 		if tg.op >= 0 && (tg.codec == nil || tg.operation != tg.service.Schema.Operations[tg.op].Name) {
 			t.Errorf("an operation without its codec or name: %+v", tg)
 		}
-		if tg.service != nil && tg.codec == nil {
-			t.Errorf("a service without codec: %+v", tg)
+		if (tg.service != nil) != (tg.codec != nil) {
+			t.Errorf("a service without codec or the other way round: %+v", tg)
 		}
 		if again := decide(); decision(again) != decision(tg) {
 			t.Errorf("%q, then %q", decision(tg), decision(again))
