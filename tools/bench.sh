@@ -14,6 +14,8 @@ out=bench/out/$(git describe --always --dirty).txt
 	echo
 	bin/gust bench store
 	echo
+	go -C tools run ./linkcost
+	echo
 	echo "# go test -bench . ./internal/... (store: Put beside RawPut of the same round)"
 	go test -run '^$' -bench . -benchmem ./internal/wire ./internal/store/... ./internal/access/... ./internal/services/logs ./internal/worker/pool
 } | tee "$out"
