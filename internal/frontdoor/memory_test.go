@@ -167,3 +167,33 @@ func TestBrokenStreamsReachTheService(t *testing.T) {
 		t.Errorf("the service saw %v", err)
 	}
 }
+
+// TestManySlowClientsHoldLittle: what a client promises costs nothing, and what it has sent little more than that.
+func TestManySlowClientsHoldLittle(t *testing.T) {
+	const clients, allowed = 200, 64 << 10 // bytes for each, with the client's own end
+	address := mustServe(t, mustDoor(t, nil))
+	before := heap()
+	conns := make([]rawConn, clients)
+	for i := range conns {
+		conns[i] = mustDial(t, address)
+		switch i % 3 {
+		case 0:
+			conns[i].send(t, "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: %s", strings.Repeat("a", 8<<10))
+		case 1:
+			conns[i].send(t, "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\nContent-Length: 10000000\r\n\r\nAction=", form)
+		default:
+			conns[i].send(t, "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n\x1f\x8b\x08\x00\x00\r\n", form)
+		}
+	}
+	// An answer to one more client shows that the server had time for those before it.
+	last := mustDial(t, address)
+	last.send(t, "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\nContent-Length: %d\r\n\r\n%s", form, len(whoami), whoami)
+	if status, body, _ := last.answer(t); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if after := heap(); after > before+clients*allowed {
+		t.Errorf("%d bytes for each of %d slow clients, want at most %d", (after-before)/clients, clients, allowed)
+	} else {
+		t.Logf("%d bytes for each slow client", (max(after, before)-before)/clients)
+	}
+}

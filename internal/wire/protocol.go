@@ -137,21 +137,25 @@ func (s *sender) Read(p []byte) (int, error) {
 
 var errTooLarge = errors.New("wire: body too large")
 
-// readUpTo reads src to its end. size is what is expected, -1 when unknown: an untrusted hint, so at most 1 MiB of it is
-// allocated in advance unless the peer really sends more.
+// readUpTo reads src to its end. size is what is expected, -1 when unknown: an untrusted hint, so memory comes before the
+// bytes that fill it only up to 16 KiB, or three times what the peer has really sent.
 func readUpTo(src io.Reader, size, limit int64, grow func(int64) error) ([]byte, error) {
-	const ahead = 1 << 20
-	if size < 0 {
-		size = 512
+	const ahead = 16 << 10
+	room := int64(512)
+	if size >= 0 {
+		room = min(size, ahead, limit) + 1
 	}
-	room := min(size, ahead, limit) + 1
 	if err := grow(room); err != nil {
 		return nil, err
 	}
 	body := make([]byte, 0, room)
 	for {
 		if len(body) == cap(body) {
-			room = min(2*int64(cap(body)), limit+1) + 1
+			room = 2 * int64(cap(body))
+			if size >= int64(cap(body)) {
+				room = min(2*room, size)
+			}
+			room = min(room, limit+1) + 1
 			if err := grow(room - int64(cap(body))); err != nil {
 				return nil, err
 			}

@@ -94,8 +94,21 @@ func TestReadBodyTrustsNoLength(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", iotest.OneByteReader(strings.NewReader("tiny")))
 	r.ContentLength = 60 << 20
 	body, err := ReadBody(r, testOperation("Blob"), 70<<20)
-	if err != nil || cap(body) > 2<<20 {
+	if err != nil || cap(body) > 20<<10 {
 		t.Errorf("%d bytes allocated for a promise, %v", cap(body), err)
+	}
+	for _, sent := range []int{1, 16 << 10, 16<<10 + 1, 100 << 10, 1 << 20, 3<<20 + 5} {
+		for _, promised := range []int64{-1, int64(sent), 60 << 20} {
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(make([]byte, sent))), promised
+			most, total := int64(4*sent+20<<10), int64(0)
+			body, err := ReadBodyWithin(r, testOperation("Blob"), 70<<20, func(n int64) error { total += n; return nil })
+			if err != nil || len(body) != sent || total < int64(cap(body)) || total > most {
+				t.Errorf("%d of %d bytes: %d read, %d of %d taken, %v", sent, promised, len(body), total, most, err)
+			}
+			if promised == int64(sent) && cap(body) > sent+16 {
+				t.Errorf("%d bytes for a body of %d whose length was true", cap(body), sent)
+			}
+		}
 	}
 }
 
