@@ -66,11 +66,8 @@ func (q *Queue) Deliver(ctx context.Context, d Delivery) error {
 func (q *Queue) deliver(ctx context.Context, d Delivery) error {
 	for ctx.Err() == nil {
 		list, err := q.Receive(ctx, ReceiveOptions{Max: 1, Visibility: d.Visibility, Wait: receiveWait})
-		switch {
-		case ctx.Err() != nil, errors.Is(err, ErrClosed):
-			return nil
-		case err != nil:
-			return err
+		if err != nil {
+			return unlessEnded(ctx, err)
 		}
 		for _, m := range list {
 			if err := q.deliverOne(ctx, d, m); err != nil && ctx.Err() == nil {
@@ -79,6 +76,14 @@ func (q *Queue) deliver(ctx context.Context, d Delivery) error {
 		}
 	}
 	return nil
+}
+
+// unlessEnded returns err, if it is not that of the ordinary end.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 func (q *Queue) deliverOne(ctx context.Context, d Delivery, m Received) error {
