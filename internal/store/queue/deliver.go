@@ -81,7 +81,7 @@ func (q *Queue) deliver(ctx context.Context, d Delivery) error {
 // unlessEnded returns err, if it is not that of the ordinary end.
 func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, ErrClosed) {
-		return nil
+		return nil //nolint:nilerr // the ordinary end
 	}
 	return err
 }
