@@ -32,6 +32,7 @@ type (
 		UnionPayload              *unionPayloadEvent
 		HeadersAndExplicitPayload *explicitEvent
 		HeadersAndImplicitPayload *implicitEvent
+		Strict                    *strictEvent // ours, no case has it
 	}
 	headersEvent struct {
 		BooleanHeader                    *bool
@@ -52,6 +53,7 @@ type (
 		Payload *payloadStructure
 	}
 	implicitEvent struct{ Header, Payload *string }
+	strictEvent   struct{ Header, Body string }
 	eventError    struct{ Message string }
 	suiteStream   struct{ Stream iter.Seq2[suiteEvent, error] }
 	suiteInitial  struct {
@@ -89,6 +91,7 @@ const (
 	eInitialIn
 	eInitialOut
 	eRPCOut
+	eStrict
 )
 
 var eventSuite = Schema{
@@ -152,6 +155,7 @@ var eventSuite = Schema{
 			{Name: "headersAndExplicitPayload", Off: unsafe.Offsetof(suiteEvent{}.HeadersAndExplicitPayload), Type: eExplicit},
 			{Name: "headersAndImplicitPayload", Off: unsafe.Offsetof(suiteEvent{}.HeadersAndImplicitPayload), Type: eImplicit},
 			{Name: "error", Type: eEventError},
+			{Name: "strict", Off: unsafe.Offsetof(suiteEvent{}.Strict), Type: eStrict},
 		}},
 		eStreamIO: {Name: "StreamIO", Kind: KindStruct, Go: StructOf[suiteStream]{}, Fields: []Field{
 			{Name: "stream", Type: eStream, Loc: InPayload},
@@ -163,6 +167,10 @@ var eventSuite = Schema{
 		eInitialOut: {Name: "InitialResponse", Kind: KindStruct, Go: StructOf[suiteAnswer]{}, Fields: []Field{
 			{Name: "initialResponseMember", Wire: "initial-response-member", Type: eString, Flags: Required, Loc: InHeader},
 			{Name: "stream", Off: unsafe.Offsetof(suiteAnswer{}.Stream), Type: eStream, Loc: InPayload},
+		}},
+		eStrict: {Name: "StrictEvent", Kind: KindStruct, Go: StructOf[strictEvent]{}, Fields: []Field{
+			{Name: "header", Type: eString, Flags: Required | EventHeader, Loc: InEvent},
+			{Name: "body", Off: unsafe.Offsetof(strictEvent{}.Body), Type: eString, Flags: Required},
 		}},
 		eRPCOut: {Name: "RPCResponse", Kind: KindStruct, Go: StructOf[suiteAnswer]{}, Fields: []Field{
 			{Name: "initialResponseMember", Type: eString, Flags: Required},

@@ -286,6 +286,16 @@ func TestEventStreamInputRefusesWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestEventStreamInputIsValidated(t *testing.T) {
+	whole := anEvent("strict", `{"body":""}`, eventstream.StringHeader("header", ""))
+	events, err := readSuite(t, ProtocolRESTJSON, frames(t, whole, anEvent("strict", `{}`)))
+	const want = "2 validation errors detected: Value null at 'header' failed to satisfy constraint: Member must not be null; " +
+		"Value null at 'body' failed to satisfy constraint: Member must not be null"
+	if len(events) != 1 || *events[0].Strict != (strictEvent{}) || err == nil || err.Error() != want {
+		t.Errorf("got %v and %v", events, err)
+	}
+}
+
 func TestEventStreamInputOfRPCProtocolsBeginsWithTheRequest(t *testing.T) {
 	event := anEvent("stringPayload", "x")
 	tests := []struct {
