@@ -102,7 +102,7 @@ func (*zeros) Close() error { return nil }
 // TestStreamsAreNotHeld: a body passes through in both directions without being kept, over HTTP/1.1 with and without a
 // length, and over HTTP/2. Client and server are one process here, so the heap is of both.
 func TestStreamsAreNotHeld(t *testing.T) {
-	const size, allowed = 128 << 20, 6 << 20
+	const size, allowed = 64 << 20, 6 << 20
 	for _, tt := range []struct {
 		name   string
 		http2  bool

@@ -189,7 +189,7 @@ func (d *Door) known(c *call) error {
 		if err != nil {
 			return err
 		}
-		d.table.settle(c.r, t, c.sig, action, version)
+		d.table.settle(t, action, version)
 	}
 	switch {
 	case t.service == nil:

@@ -3,6 +3,7 @@
 package frontdoor
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -23,6 +24,7 @@ type target struct {
 	operation string        // its name; "" when the request names none
 	labels    []string      // REST: the URI's labels, still escaped
 	unread    bool          // the operation stands in a form that nobody has read yet: see settle
+	head      *head         // what find looked at
 }
 
 // formAction returns the parameters Action and Version of a form body. Routing calls it only for forms without a
@@ -56,7 +58,7 @@ func newHead(r *http.Request, host vhost.Name, sig *sigv4.Signature) *head {
 // signature. host is what destination made of the request.
 func (t *table) find(r *http.Request, host vhost.Name, sig *sigv4.Signature, form formAction) (target, error) {
 	h := newHead(r, host, sig)
-	tg := target{host: host, shape: h.shape, op: -1, operation: h.operation}
+	tg := target{host: host, shape: h.shape, op: -1, operation: h.operation, head: h}
 	if t.ingress(h, &tg) {
 		return tg, nil
 	}
@@ -86,8 +88,8 @@ func (t *table) find(r *http.Request, host vhost.Name, sig *sigv4.Signature, for
 }
 
 // settle finishes the routing of a signed form with what its body says.
-func (t *table) settle(r *http.Request, tg *target, sig *sigv4.Signature, action, version string) {
-	h := newHead(r, tg.host, sig)
+func (t *table) settle(tg *target, action, version string) {
+	h := tg.head
 	h.action, h.version = action, version
 	tg.unread, tg.operation = false, action
 	if tg.service == nil {
@@ -212,10 +214,10 @@ func (t *table) resolveREST(h *head, tg *target) {
 
 // actionOf reads Action and Version out of a form body without decoding the rest.
 func actionOf(body []byte) (action, version string) {
-	for part := range strings.SplitSeq(string(body), "&") {
-		k, v, _ := strings.Cut(part, "=")
+	for part := range bytes.SplitSeq(body, []byte{'&'}) {
+		k, v, _ := bytes.Cut(part, []byte{'='})
 		var dst *string
-		switch k {
+		switch string(k) {
 		case "Action":
 			dst = &action
 		case "Version":
@@ -223,7 +225,7 @@ func actionOf(body []byte) (action, version string) {
 		default:
 			continue
 		}
-		if plain, err := url.QueryUnescape(v); err == nil {
+		if plain, err := url.QueryUnescape(string(v)); err == nil {
 			*dst = plain
 		}
 		if action != "" && version != "" {

@@ -41,7 +41,7 @@ func FuzzRoute(f *testing.F) {
 			}
 			if tg.unread {
 				a, v, _ := action()
-				tb.settle(r, &tg, sig, a, v)
+				tb.settle(&tg, a, v)
 			}
 			return tg
 		}

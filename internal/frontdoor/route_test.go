@@ -79,7 +79,7 @@ func routed(t *testing.T, tb *table, r *http.Request) (string, []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tb.settle(r, &tg, sig, a, v)
+		tb.settle(&tg, a, v)
 	}
 	service, operation, protocol := tg.name, tg.operation, tg.shape
 	if tg.service == nil {

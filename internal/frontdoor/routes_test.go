@@ -141,7 +141,7 @@ func routeOf(t *testing.T, tb *table, r *http.Request) target {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tb.settle(r, &tg, sig, a, v)
+		tb.settle(&tg, a, v)
 	}
 	return tg
 }
