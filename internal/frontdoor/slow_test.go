@@ -105,7 +105,7 @@ func TestClientsMustKeepPace(t *testing.T) {
 					defer close(sent)
 					_ = tt.send(c) // fails where the server closes
 				}()
-				r, err := http.ReadResponse(bufio.NewReader(c), nil) //nolint:bodyclose // where there is one, below
+				r, err := http.ReadResponse(bufio.NewReader(c), nil)
 				took := time.Since(start)
 				if took < tt.from || took > tt.to {
 					t.Errorf("after %v, want %v to %v", took, tt.from, tt.to)
@@ -234,5 +234,56 @@ func TestLimitCountsOpenConnections(t *testing.T) {
 			t.Errorf("Accept after Close: %v", err)
 		}
 		_, _ = second.Close(), third.Close()
+	})
+}
+
+// TestHTTP2ClientsMustKeepPace: a stream of HTTP/2 has the same bounds; those beside it on its connection do not suffer.
+func TestHTTP2ClientsMustKeepPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := mustDoor(t, func(context.Context) error { time.Sleep(time.Hour); return nil })
+		c := mustPipe(t, d)
+		tr := &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
+		tr.Protocols.SetUnencryptedHTTP2(true)
+		defer tr.CloseIdleConnections()
+		post := func(body io.Reader) (int, string, time.Duration) {
+			r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1/", body)
+			if err != nil {
+				t.Error(err)
+				return 0, "", 0
+			}
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			start := time.Now()
+			resp, err := tr.RoundTrip(r)
+			if err != nil {
+				t.Error(err)
+				return 0, "", 0
+			}
+			defer func() { _ = resp.Body.Close() }()
+			b, _ := io.ReadAll(resp.Body)
+			return resp.StatusCode, string(b), time.Since(start)
+		}
+		polled := make(chan struct{})
+		go func() {
+			defer close(polled)
+			if status, body, took := post(strings.NewReader(whoami)); status != 200 || took != time.Hour {
+				t.Errorf("long poll: %d %s after %v", status, body, took)
+			}
+		}()
+		synctest.Wait()
+		slow, feed := io.Pipe()
+		go func() {
+			for { // a byte each 5 seconds
+				if _, err := feed.Write([]byte("A")); err != nil {
+					return
+				}
+				time.Sleep(5 * time.Second)
+			}
+		}()
+		status, body, took := post(slow)
+		if status != 400 || !strings.Contains(body, "RequestTimeout") || took < 29*time.Second || took > 36*time.Second {
+			t.Errorf("trickle: %d %s after %v", status, body, took)
+		}
+		_ = slow.Close()
+		<-polled
 	})
 }
