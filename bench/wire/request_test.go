@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -96,6 +97,8 @@ func rawRequest(tb testing.TB, host string) []byte {
 
 func measureRequests(b *testing.B, h http.Handler, clients int) {
 	b.Helper()
+	ballast := make([]byte, 16<<20) // as the server has it: internal/app
+	defer runtime.KeepAlive(ballast)
 	listener, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -39,8 +40,9 @@ func run(ctx context.Context, c Config, version string, out, logTo io.Writer) (e
 	if err != nil {
 		return err
 	}
-	s := &server{log: log, out: out}
+	s := &server{log: log, out: out, ballast: make([]byte, ballastSize)}
 	defer func() { err = errors.Join(err, s.close()) }()
+	defer runtime.KeepAlive(s.ballast)
 	if err := s.open(ctx, c, version); err != nil {
 		return err
 	}
@@ -58,8 +60,14 @@ type server struct {
 	door     *frontdoor.Door
 	admin    admin.Deps
 	draining atomic.Bool
+	ballast  []byte
 	closers  []func() error // in the order of opening
 }
+
+// ballastSize is counted by the garbage collector as a part of the heap, in bytes. The live heap of a server at rest is 2 MB,
+// so that without it a collection would come every 4 MB, each 600 API calls. Its pages are never touched: they take no
+// memory. What it costs is that up to twice its size of garbage waits for a collection.
+const ballastSize = 16 << 20
 
 // open opens everything, what may be refused first: another server's data directory, a port in use, damaged data.
 func (s *server) open(ctx context.Context, c Config, version string) (err error) {
@@ -161,7 +169,9 @@ func (s *server) serve(ctx context.Context) error {
 	api.BaseContext = func(net.Listener) context.Context { return work }
 	s.worker.door.BaseContext = api.BaseContext
 	servers := []*http.Server{api}
-	spawn("API", func(context.Context) error { return ignoreClosed(api.Serve(frontdoor.Limit(s.listener, frontdoor.MaxConnections))) })
+	spawn("API", func(context.Context) error {
+		return ignoreClosed(api.Serve(frontdoor.Limit(s.listener, frontdoor.MaxConnections)))
+	})
 	if l := s.socket(ctx); l != nil {
 		operator := frontdoor.NewServer(admin.SocketHandler(s.admin), s.log)
 		servers = append(servers, operator)
