@@ -16,6 +16,8 @@ out=bench/out/$(git describe --always --dirty).txt
 	echo
 	go -C tools run ./linkcost
 	echo
+	tools/bench-codec.sh
+	echo
 	echo "# go test -bench . ./internal/... (store: Put beside RawPut of the same round)"
 	go test -run '^$' -bench . -benchmem ./internal/wire ./internal/store/... ./internal/access/... ./internal/services/logs ./internal/worker/pool
 } | tee "$out"
