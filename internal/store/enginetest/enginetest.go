@@ -3,7 +3,7 @@
 // Package enginetest is the one test suite of all store engines, and a checking wrapper that makes the faults of
 // code above the store show early. It knows no engine.
 //
-// Read this file for the list of tests; check.go has the wrapper.
+// Read this file for the list of tests; check.go has the wrapper, faults.go what runs through it.
 package enginetest
 
 import (
@@ -55,6 +55,12 @@ func Run(t *testing.T, open Open) {
 		{"append in one transaction", testAppendInTransaction},
 		{"transfers under load", testTransfers},
 		{"history replays in commit order", testReplay},
+		{"history is linearizable", testLinearizable},
+		{"delete range at one moment", testDeleteRangeOrder},
+		{"functions run again", testRunAgain},
+		{"unknown outcome", testUnknownOutcome},
+		{"lost hints", testLostHints},
+		{"cancelled contexts under load", testCancelledUnderLoad},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

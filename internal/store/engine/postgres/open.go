@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/store"
@@ -34,6 +35,9 @@ type Options struct {
 const (
 	defaultConnections = 20
 	connectTime        = 10 * time.Second // for one server of the URL, unless it says connect_timeout
+	// cancelGrace is how long an answer is waited for when the caller's context has ended. After that the connection is
+	// given up with the call; a new one costs the server more than most answers.
+	cancelGrace = 200 * time.Millisecond
 )
 
 // settings of every session, whatever the server's configuration says, unless the URL says something else. Times in
@@ -88,6 +92,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	channel, sender := "gust_"+id, hex.EncodeToString(random)
 	s.pool = newPool(ctx, config, size, o.Clock)
 	s.hintConfig = config.Copy()
+	s.hintConfig.BuildContextWatcherHandler = watcher(0)
 	s.hintConfig.OnNotification = s.onNotification(sender)
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
@@ -121,7 +126,15 @@ func parse(text string) (config *pgconn.Config, connections int, err error) {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	config.AfterConnect = forceSync
+	config.BuildContextWatcherHandler = watcher(cancelGrace)
 	return config, connections, nil
+}
+
+// watcher makes calls on a connection end when grace has passed after their context ended.
+func watcher(grace time.Duration) func(*pgconn.PgConn) ctxwatch.Handler {
+	return func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.DeadlineContextWatcherHandler{Conn: c.Conn(), DeadlineDelay: grace}
+	}
 }
 
 // forceSync turns synchronous_commit on where the server's configuration turned it off: what Update answers is durable.

@@ -33,7 +33,7 @@ type pool struct {
 	free   []*conn    // used last at the end
 	closed bool
 
-	resets sync.WaitGroup // connections that leave their transaction
+	resets sync.WaitGroup // connections that leave their transaction, or are being made
 }
 
 // conn is one connection.
@@ -64,15 +64,47 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 		if p.clock.Now().Sub(c.used) < idleTrust || c.Ping(ctx) == nil {
 			return c, nil
 		}
+		if ctx.Err() != nil && !c.IsClosed() {
+			p.store(c)
+			return nil, fmt.Errorf("%w: %w", errConnect, ctx.Err())
+		}
 		c.discard()
 		p.dropIdle() // the others have met the same fate
 	}
-	c, err := p.connect(ctx)
-	if err != nil {
-		<-p.slots
-		return nil, err
+	return p.connectFor(ctx)
+}
+
+// connectFor makes a connection for the caller. If ctx ends before, the connection is there for the next one: many calls
+// that are given up soon must not make ever new connections.
+func (p *pool) connectFor(ctx context.Context) (*conn, error) {
+	type made struct {
+		c   *conn
+		err error
 	}
-	return c, nil
+	result, gone := make(chan made), make(chan struct{})
+	p.resets.Go(func() {
+		c, err := p.connect(p.root)
+		select {
+		case result <- made{c, err}:
+			return
+		case <-gone:
+		}
+		if err != nil {
+			<-p.slots
+			return
+		}
+		p.store(c)
+	})
+	select {
+	case m := <-result:
+		if m.err != nil {
+			<-p.slots
+		}
+		return m.c, m.err
+	case <-ctx.Done():
+		close(gone)
+		return nil, fmt.Errorf("%w: %w", errConnect, ctx.Err())
+	}
 }
 
 func (p *pool) take() *conn {
