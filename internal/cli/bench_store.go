@@ -28,7 +28,7 @@ type benchStoreCommand struct {
 
 // Help is shown by "gust bench store --help".
 func (benchStoreCommand) Help() string {
-	return `Puts of 1 KiB that are durable when they return, through the store and as bare batches of the engine below it, with the same fsync on the same files. Each round runs one and then the other. The ratio is that of a round.`
+	return `Puts of 1 KiB that are durable when they return, through the store and as bare batches of the engine below it, with the same fsync on the same files. Each round runs one and then the other. The ratio is that of a round. Then the calls of a queue, each beside puts of the same round.`
 }
 
 // Run measures in a new directory, which it removes.
@@ -61,5 +61,8 @@ func (c benchStoreCommand) Run(ctx context.Context, e *Env) (err error) {
 		}
 		fmt.Fprintf(t, "%d\t%.0f\t%.0f\t%.2f\t\n", n, got.Raw, got.Store, got.Ratio)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return benchQueue(ctx, e.Stdout, s, c.Rounds, c.For)
 }
