@@ -24,9 +24,31 @@ func mustOpen(tb testing.TB, url string, c clock.Clock) *Store {
 	return s
 }
 
-func TestEngine(t *testing.T) {
+// TestOnOneServer has the tests that leave the server alone.
+func TestOnOneServer(t *testing.T) {
 	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{})
+	server := pgtest.Start(t, pgtest.Options{Settings: []string{"synchronous_commit=off"}})
+	for _, tt := range []struct {
+		name string
+		test func(*testing.T, *pgtest.Server)
+	}{
+		{"engine", testEngine},
+		{"two nodes", testTwoNodes},
+		{"open at once", testOpenAtOnce},
+		{"open refuses", testOpenRefuses},
+		{"synchronous commit", testSynchronousCommit},
+		{"fourth run keeps others out", testFourthRunKeepsOthersOut},
+		{"lost answer to commit", testLostAnswerToCommit},
+		{"end inside commit", testEndInsideCommit},
+		{"lock wait", testLockWait},
+	} {
+		t.Run(tt.name, func(t *testing.T) { t.Parallel(); tt.test(t, server) })
+	}
+}
+
+// testEngine runs the suite of all engines.
+func testEngine(t *testing.T, server *pgtest.Server) {
+	t.Helper()
 	enginetest.Run(t, func(t *testing.T, c clock.Clock) store.Store {
 		t.Helper()
 		return mustOpen(t, server.URL(), c)

@@ -161,10 +161,9 @@ func TestServerEndsUnderLoad(t *testing.T) {
 	j.verify(t, s)
 }
 
-// TestLockWait: who waits too long for others is told so, and the store goes on when they are gone.
-func TestLockWait(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{})
+// testLockWait: who waits too long for others is told so, and the store goes on when they are gone.
+func testLockWait(t *testing.T, server *pgtest.Server) {
+	t.Helper()
 	for _, limit := range []string{"lock_timeout=100", "lock_timeout=0&statement_timeout=100"} {
 		t.Run(limit, func(t *testing.T) {
 			s := mustOpen(t, server.URL()+"&"+limit, clock.System{})

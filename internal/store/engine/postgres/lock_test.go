@@ -136,7 +136,7 @@ func TestLocksOfConflictingTransactions(t *testing.T) {
 		return false
 	}
 	conflicts, free := 0, 0
-	for range 50000 {
+	for range 20000 {
 		a, b := randomTx(r), randomTx(r)
 		la, lb := s.locks(a), s.locks(b)
 		switch touch := touches(a, b) || touches(b, a); {

@@ -5,6 +5,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,10 +50,9 @@ func (n *nodes) Close() error { // the first decides what the suite sees of it
 	return err
 }
 
-// TestTwoNodes runs the suite on two stores that share a database.
-func TestTwoNodes(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{})
+// testTwoNodes runs the suite on two stores that share a database.
+func testTwoNodes(t *testing.T, server *pgtest.Server) {
+	t.Helper()
 	enginetest.Run(t, func(t *testing.T, c clock.Clock) store.Store {
 		t.Helper()
 		url := server.URL()
@@ -94,10 +94,9 @@ func TestHintsBetweenNodes(t *testing.T) {
 	<-hint // the test's deadline bounds it
 }
 
-// TestOpenAtOnce: nodes that start together on an empty database make its tables once.
-func TestOpenAtOnce(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{})
+// testOpenAtOnce: nodes that start together on an empty database make its tables once.
+func testOpenAtOnce(t *testing.T, server *pgtest.Server) {
+	t.Helper()
 	url := server.URL()
 	var all sync.WaitGroup
 	for range 8 {
@@ -113,9 +112,8 @@ func TestOpenAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-func TestOpenRefuses(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{})
+func testOpenRefuses(t *testing.T, server *pgtest.Server) {
+	t.Helper()
 	open := func(url string) error {
 		s, err := Open(t.Context(), Options{URL: url, Clock: testClock, Log: testLog})
 		if err == nil {
@@ -124,10 +122,10 @@ func TestOpenRefuses(t *testing.T) {
 		return err
 	}
 	url := server.URL()
-	if err := open(url); err != nil {
-		t.Fatal(err)
-	}
-	meta := func(sql string) { server.Exec("SET search_path = s1; " + sql) }
+	s := mustOpen(t, url, testClock)
+	schema := schemaOf(s)
+	mustClose(t, s)
+	meta := func(sql string) { server.Exec("SET search_path = " + schema + "; " + sql) }
 
 	meta("UPDATE gust_meta SET value = '2' WHERE name = 'format'")
 	var format *store.FormatError
@@ -156,10 +154,9 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestSynchronousCommit: a server that does not wait for the disk by default does for us.
-func TestSynchronousCommit(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{Settings: []string{"synchronous_commit=off"}})
+// testSynchronousCommit: a server that does not wait for the disk by default does for us.
+func testSynchronousCommit(t *testing.T, server *pgtest.Server) {
+	t.Helper()
 	s := mustOpen(t, server.URL(), testClock)
 	defer mustClose(t, s)
 	c, err := s.pool.get(t.Context())
@@ -172,10 +169,9 @@ func TestSynchronousCommit(t *testing.T) {
 	}
 }
 
-// TestFourthRunKeepsOthersOut: what conflicts again and again is at last run where nobody else commits.
-func TestFourthRunKeepsOthersOut(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{})
+// testFourthRunKeepsOthersOut: what conflicts again and again is at last run where nobody else commits.
+func testFourthRunKeepsOthersOut(t *testing.T, server *pgtest.Server) {
+	t.Helper()
 	s := mustOpen(t, server.URL(), testClock)
 	defer mustClose(t, s)
 	runs := 0
@@ -203,7 +199,7 @@ func TestFourthRunKeepsOthersOut(t *testing.T) {
 			return errors.Join(<-late, set(st))
 		}
 		other.Store(false)
-		for server.Exec("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0" {
+		for server.Exec(fmt.Sprintf("SELECT count(*) FROM pg_locks WHERE NOT granted AND objid::bigint = %d", uint32(s.rootLock()))) == "0" {
 			if len(late) > 0 {
 				t.Error("another transaction was committed beside the exclusive one")
 				break

@@ -64,9 +64,8 @@ func (c *cutConn) Read(p []byte) (int, error) {
 	return copy(p, answers[:end]), nil
 }
 
-func TestLostAnswerToCommit(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{})
+func testLostAnswerToCommit(t *testing.T, server *pgtest.Server) {
+	t.Helper()
 	url := server.URL()
 	cut := &cutter{}
 	s, err := Open(t.Context(), Options{URL: url, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), dial: cut.dial})
@@ -106,11 +105,10 @@ func TestLostAnswerToCommit(t *testing.T) {
 	}
 }
 
-// TestEndInsideCommit: a session that ends before it has committed makes the function run again, and the transaction
+// testEndInsideCommit: a session that ends before it has committed makes the function run again, and the transaction
 // happens once.
-func TestEndInsideCommit(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Start(t, pgtest.Options{})
+func testEndInsideCommit(t *testing.T, server *pgtest.Server) {
+	t.Helper()
 	s := mustOpen(t, server.URL(), clock.System{})
 	defer mustClose(t, s)
 	schema := schemaOf(s)

@@ -156,7 +156,7 @@ func (s *Server) command(ctx context.Context, name string, args ...string) *exec
 func (s *Server) Restart() {
 	s.tb.Helper()
 	args := []string{
-		"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "shared_buffers=64MB",
+		"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "shared_buffers=64MB", "-c", "max_connections=300",
 		"-c", "fsync=" + map[bool]string{true: "on", false: "off"}[s.options.Fsync],
 	}
 	for _, v := range s.options.Settings {
