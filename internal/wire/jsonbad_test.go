@@ -85,6 +85,7 @@ func TestBadJSON(t *testing.T) {
 		"member twice":                  `"Label":"a","label":"a","Nested":{"Key":"k"},"Nested":{"Key":"k"}`,
 		"null, then a value":            `"Big":null,"Big":1`,
 		"key twice":                     `"Tags":{"ab":"1","ab":"2"}`,
+		"long key twice":                `"Tags":{"` + digits + `":"1","` + digits + `":"2"}`,
 		"key twice in two spellings":    `"Tags":{"ab":"1","\u0061b":"2"}`,
 		"key of structures twice":       `"ByName":{"x":{"Key":"k"},"x":{"Key":"k"}}`,
 		"member of a union twice":       `"Choice":{"Number":1,"Number":1}`,

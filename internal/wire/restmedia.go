@@ -27,8 +27,8 @@ func (a restJSON) negotiate(op *Operation, in restInput, r Request) error {
 			return unsupportedType(given)
 		}
 	}
-	if accept := h.Values("Accept"); len(accept) > 0 && !in.b.ownAccept {
-		if have := a.answerType(op); have != "" && !takes(accept, have) {
+	if accept := strings.Join(h.Values("Accept"), ","); accept != "" && !in.b.ownAccept {
+		if have := a.answerType(op); have != "" && !accepts(accept, have) {
 			return &FrameworkError{
 				Code: "NotAcceptableException", Status: http.StatusNotAcceptable, Sender: true,
 				Message: fmt.Sprintf("The answer is %s, which the Accept header rules out.", have),
@@ -96,20 +96,6 @@ func sameType(given, want string) bool {
 // isAWSJSON: older SDKs for Java give every JSON body the name that AWS JSON has (unverified).
 func isAWSJSON(given string) bool {
 	return sameType(given, "application/x-amz-json-1.1") || sameType(given, "application/x-amz-json-1.0")
-}
-
-// takes tells whether one of the ranges of Accept headers covers have. Weights do not matter: there is nothing to choose
-// from, and what is refused by weight 0 is rare enough to be served.
-func takes(accept []string, have string) bool {
-	family, _, _ := strings.Cut(have, "/")
-	for _, line := range accept {
-		for _, part := range strings.Split(line, ",") {
-			if sameType(part, have) || sameType(part, "*/*") || sameType(part, family+"/*") || sameType(part, "*") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // isEmptyObject tells whether a JSON text is an object without members.
