@@ -32,7 +32,7 @@ func canonicalRequest(r *http.Request, signed, payload string, form pathForm) []
 	for name := range strings.SplitSeq(signed, ";") {
 		b = append(b, name...)
 		b = append(b, ':')
-		b = appendHeader(b, r, name)
+		b = appendHeader(b, r, strings.ToLower(name))
 		b = append(b, '\n')
 	}
 	b = append(b, '\n')
@@ -92,7 +92,7 @@ func appendQuery(b []byte, raw string) []byte {
 	var params []param
 	for part := range strings.SplitSeq(raw, "&") {
 		k, v, _ := strings.Cut(part, "=")
-		if part == "" || k == "X-Amz-Signature" {
+		if part == "" || paramName(k) == "X-Amz-Signature" {
 			continue
 		}
 		params = append(params, param{reencodeQuery(k), reencodeQuery(v)})
@@ -122,7 +122,7 @@ func reencodeQuery(s string) string {
 	return escape(plain, false)
 }
 
-// appendHeader writes a header's values, trimmed, with runs of spaces as one. Host and Content-Length are taken from
+// appendHeader writes the values of the header that name, in lower case, stands for: trimmed, with runs of spaces as one. Host and Content-Length are taken from
 // the request: net/http keeps them outside the headers.
 func appendHeader(b []byte, r *http.Request, name string) []byte {
 	switch name {

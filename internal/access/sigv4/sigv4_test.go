@@ -124,21 +124,74 @@ func TestVerifyRefusesChangedRequests(t *testing.T) {
 func TestVerifyHashesAHeaderOnce(t *testing.T) {
 	vectors, now := mustVectors(t)
 	v := vectors[2]
-	r := v.request(t)
-	r.Header.Set("X-Long", strings.Repeat("x", 32<<10))
-	sig, err := sigv4.Parse(r)
-	if err != nil {
-		t.Fatal(err)
+	var inAllCases strings.Builder // 32 MB to hash for each 1,024 names of a header of 32 KB
+	for n := range 1 << 10 {
+		name := []byte(";x-longlonglo")
+		for bit := range 10 {
+			if n>>bit&1 == 1 {
+				name[3+bit] -= 'a' - 'A'
+			}
+		}
+		inAllCases.Write(name)
 	}
-	sig.SignedHeaders += strings.Repeat(";x-long", 4<<10) // 128 MB to hash in a request of 64 KB
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	var verifier sigv4.Verifier
-	wantCode(t, verifier.Verify(r, sig, v.Secret, sigv4.SumHex([]byte(v.Body)), now), "InvalidSignatureException")
-	runtime.ReadMemStats(&after)
-	if took := after.TotalAlloc - before.TotalAlloc; took > 4<<20 {
-		t.Errorf("took %d bytes of memory", took)
+	for _, names := range []string{strings.Repeat(";x-longlonglo", 1<<10), inAllCases.String()} {
+		r := v.request(t)
+		r.Header.Set("X-Longlonglo", strings.Repeat("x", 32<<10))
+		sig, err := sigv4.Parse(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig.SignedHeaders += names
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		var verifier sigv4.Verifier
+		wantCode(t, verifier.Verify(r, sig, v.Secret, sigv4.SumHex([]byte(v.Body)), now), "InvalidSignatureException")
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 4<<20 {
+			t.Errorf("took %d bytes of memory", took)
+		}
 	}
+}
+
+// TestPresignedLifeHolds: a presigned request in another dress, which has the same canonical form, lives no longer.
+func TestPresignedLifeHolds(t *testing.T) {
+	signed := time.Date(2026, 11, 25, 10, 15, 0, 0, time.UTC)
+	now := signed.Add(10 * time.Minute)
+	for _, c := range []struct {
+		name   string
+		change func(*http.Request)
+		want   string
+	}{
+		{"as signed", func(*http.Request) {}, "ExpiredTokenException"},
+		{"its parameters written with escapes", func(r *http.Request) {
+			r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, "X-Amz-Expires", "X-Amz-%45xpires")
+		}, "ExpiredTokenException"},
+		{"the signature moved into a header", moveSignature, "IncompleteSignatureException"},
+		{"the same, with escapes", func(r *http.Request) {
+			moveSignature(r)
+			r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, "X-Amz-", "X%2dAmz%2d")
+		}, "IncompleteSignatureException"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/?Action=GetCallerIdentity&Version=2011-06-15", nil)
+			sigv4.Presign(r, sigv4.Keys{AccessKeyID: "AK", SecretAccessKey: "secret"}, "eu-west-1", "sts", sigv4.EmptySHA256, time.Minute, signed)
+			c.change(r)
+			sig, err := sigv4.Parse(r)
+			if err == nil {
+				err = new(sigv4.Verifier).Verify(r, sig, "secret", sigv4.EmptySHA256, now)
+			}
+			wantCode(t, err, c.want)
+		})
+	}
+}
+
+// moveSignature makes a request signed in its header of a presigned one.
+func moveSignature(r *http.Request) {
+	q := r.URL.Query()
+	r.Header.Set("Authorization", sigv4.Algorithm+" Credential="+q.Get("X-Amz-Credential")+", SignedHeaders="+
+		q.Get("X-Amz-SignedHeaders")+", Signature="+q.Get("X-Amz-Signature"))
+	r.Header.Set("Date", q.Get("X-Amz-Date"))
+	r.URL.RawQuery, _, _ = strings.Cut(r.URL.RawQuery, "&X-Amz-Signature=")
 }
 
 func TestVerifyPresignedLife(t *testing.T) {

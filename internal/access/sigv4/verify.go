@@ -133,11 +133,16 @@ func (v *Verifier) head(r *http.Request, sig *Signature, now time.Time) (payload
 	if err := sig.checkTime(now); err != nil {
 		return payload{}, err
 	}
-	names := strings.Split(sig.SignedHeaders, ";")
-	if repeats(names) { // each name adds its header's values to what is hashed
-		return payload{}, invalid("'SignedHeaders' must not name a header twice in the AWS Authorization.") // unverified
+	names := strings.Split(strings.ToLower(sig.SignedHeaders), ";")
+	if !slices.IsSorted(names) { // clients send them in order
+		slices.Sort(names)
 	}
-	if !slices.Contains(names, "host") {
+	for i, name := range names[1:] {
+		if name == names[i] { // each adds its header's values to what is hashed
+			return payload{}, invalid("'SignedHeaders' must not name a header twice in the AWS Authorization.") // unverified
+		}
+	}
+	if _, ok := slices.BinarySearch(names, "host"); !ok {
 		return payload{}, invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.") // unverified
 	}
 	if err := checkSigned(r, sig, names); err != nil {
@@ -146,27 +151,15 @@ func (v *Verifier) head(r *http.Request, sig *Signature, now time.Time) (payload
 	return payloadOf(r, sig)
 }
 
-func repeats(names []string) bool {
-	ascending := true // as clients send them
-	for i := 1; i < len(names) && ascending; i++ {
-		ascending = names[i-1] < names[i]
-	}
-	if ascending {
-		return false
-	}
-	sorted := slices.Sorted(slices.Values(names))
-	return len(slices.Compact(sorted)) < len(names)
-}
-
 // checkSigned refuses headers that change what a request means and are not signed. S3 wants every X-Amz- header signed;
-// other services those that name the operation and the session.
+// other services those that name the operation and the session. names are sorted and in lower case.
 func checkSigned(r *http.Request, sig *Signature, names []string) error {
 	var unsigned []string
 	for name := range r.Header { // net/http has made the names canonical
 		if !strings.HasPrefix(name, "X-Amz-") || name == "X-Amz-Content-Sha256" {
 			continue
 		}
-		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
+		if _, ok := slices.BinarySearchFunc(names, name, compareFolded); !ok {
 			unsigned = append(unsigned, strings.ToLower(name))
 		}
 	}
@@ -185,6 +178,20 @@ func checkSigned(r *http.Request, sig *Signature, names []string) error {
 		}
 	}
 	return nil
+}
+
+// compareFolded compares a name in lower case with one that net/http has made canonical.
+func compareFolded(lower, canonical string) int {
+	for i := range min(len(lower), len(canonical)) {
+		c := canonical[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if d := int(lower[i]) - int(c); d != 0 {
+			return d
+		}
+	}
+	return len(lower) - len(canonical)
 }
 
 // match compares the signature with that of the canonical request, in the forms that clients have for it, and returns
