@@ -26,7 +26,7 @@ type commitment struct {
 	evidence []byte // a key that it writes; nil if it only deletes
 	number   string // PostgreSQL's, once it is known
 	sent     bool   // the server may have got it
-	missing  int    // statements, the COMMIT included, that got no answer
+	missing  int    // answers, that to the commit included
 }
 
 // commit writes what t has buffered, if what t has read is still so. From here on the end of the caller's context
@@ -46,8 +46,8 @@ func (s *Store) commit(t *tx) error {
 	switch {
 	case err == nil:
 		return nil
-	case !lost(err), !c.sent, state(err) != "" && c.missing > 1:
-		// The server said that it did not commit, or ended the session before it came to the COMMIT.
+	case !lost(err), !c.sent, state(err) != "" && c.missing > 2:
+		// The server said that it did not commit, or ended the session before it came to that.
 		return s.failure(ctx, err)
 	}
 	// The connection ended before the answer.
@@ -66,7 +66,8 @@ func (s *Store) commit(t *tx) error {
 // newToken is never 0, which stands for an absent row.
 func newToken() int64 { return rand.Int64N(1<<63-1) + 1 } //nolint:gosec // it has to be unique, not secret
 
-// send runs the commit's pipeline: end of the reads, locks, checks, writes, commit.
+// send runs the commit's pipeline: end of the reads, locks, checks, writes. The statements up to the end of the pipeline
+// are one transaction, which the end commits.
 func (s *Store) send(ctx context.Context, t *tx, c *commitment) (err error) {
 	p := t.conn.pipe(ctx)
 	defer func() {
@@ -79,20 +80,22 @@ func (s *Store) send(ctx context.Context, t *tx, c *commitment) (err error) {
 		p.send(st, params...)
 		sent = append(sent, st)
 	}
-	if !t.exclusive {
+	if t.exclusive {
+		c.number = t.number
+	} else {
 		if t.begun {
 			send(commitTx)
 		}
-		send(beginWrite)
 		ids, modes := s.locks(t).params()
 		send(takeLocks, ids, modes)
 		t.sendChecks(send)
 	}
 	t.sendWrites(send, c)
-	send(ownNumber)
-	p.p.SendFlushRequest() // so that the number arrives even if the commit's answer does not
-	send(commitTx)
-	c.sent, c.missing = true, len(sent)
+	p.p.SendFlushRequest() // so that the number arrives even if the answer to the commit does not
+	if t.exclusive {
+		send(commitTx)
+	}
+	c.sent, c.missing = true, len(sent)+1
 	if err := p.sync(); err != nil {
 		return err
 	}
@@ -101,7 +104,7 @@ func (s *Store) send(ctx context.Context, t *tx, c *commitment) (err error) {
 			if st == appendKeys {
 				c.evidence = copied(row[0])
 			}
-			if st == ownNumber {
+			if st == takeLocks {
 				c.number = string(row[0])
 			}
 			return nil
@@ -114,7 +117,8 @@ func (s *Store) send(ctx context.Context, t *tx, c *commitment) (err error) {
 		}
 		c.missing--
 	}
-	return nil
+	_, err = p.next(nil) // the end: committed
+	return err
 }
 
 // sendChecks makes the pipeline fail with stateConflict where a row that was read is not the same any more.

@@ -23,7 +23,7 @@ var (
 
 // SQLSTATEs. Source: https://www.postgresql.org/docs/15/errcodes-appendix.html
 const (
-	stateConflict         = "GU001" // raised by gust_require: see schema.go
+	stateConflict         = "GU001" // raised by gust_conflict: see schema.go
 	stateSerialization    = "40001"
 	stateDeadlock         = "40P01"
 	stateLockTimeout      = "55P03"

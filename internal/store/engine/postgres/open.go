@@ -52,6 +52,8 @@ var settings = map[string]string{
 	"idle_in_transaction_session_timeout": "15000",
 	// All access is by the primary key, also when the table is too new for statistics.
 	"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+	// Commits are implicit transactions; each of their statements sees what its locks have waited for.
+	"default_transaction_isolation": "read committed", "default_transaction_read_only": "off",
 	"plan_cache_mode": "force_generic_plan", "jit": "off",
 }
 

@@ -17,7 +17,10 @@ import (
 	"github.com/gustcloud/gust/internal/store/engine/postgres/pgtest"
 )
 
-// cutter makes connections that break at the answer to a COMMIT.
+// readyForQuery, outside a transaction, is the answer to the end of a pipeline: it is committed.
+const readyForQuery = "Z\x00\x00\x00\x05I"
+
+// cutter makes connections that break at the answer to a commit.
 type cutter struct {
 	armed atomic.Int32 // how many answers will not arrive
 	all   atomic.Bool  // what came before the answer does not arrive either
@@ -36,7 +39,7 @@ type cutConn struct {
 
 // Write implements net.Conn. A commit is seen by its statement that writes.
 func (c *cutConn) Write(p []byte) (int, error) {
-	c.writing.Store(bytes.Contains(p, []byte("\x00"+ownNumber.name()+"\x00"))) // executed in commits only
+	c.writing.Store(bytes.Contains(p, []byte("\x00"+takeLocks.name()+"\x00"))) // executed in commits only
 	return c.Conn.Write(p)
 }
 
@@ -45,9 +48,9 @@ func (c *cutConn) Read(p []byte) (int, error) {
 	if !c.writing.Load() || c.c.armed.Load() == 0 {
 		return c.Conn.Read(p)
 	}
-	var answers []byte // up to that of the COMMIT
+	var answers []byte // up to that to the commit
 	b := make([]byte, 8<<10)
-	for !bytes.Contains(answers, []byte("COMMIT\x00")) {
+	for !bytes.Contains(answers, []byte(readyForQuery)) {
 		n, err := c.Conn.Read(b)
 		if err != nil {
 			return 0, err
@@ -60,7 +63,7 @@ func (c *cutConn) Read(p []byte) (int, error) {
 	if c.c.all.Load() {
 		return 0, io.ErrUnexpectedEOF
 	}
-	end := bytes.Index(answers, []byte("COMMIT\x00")) - 5 // its message begins with a type and a length
+	end := bytes.Index(answers, []byte(readyForQuery))
 	return copy(p, answers[:end]), nil
 }
 

@@ -24,8 +24,9 @@ type run struct {
 	done  bool  // the function has returned
 
 	conn      *conn
-	begun     bool // conn is in this run's transaction
-	exclusive bool // no other transaction commits: reads need no tracking
+	begun     bool   // conn is in this run's transaction
+	exclusive bool   // no other transaction commits: reads need no tracking
+	number    string // PostgreSQL's, of an exclusive run
 }
 
 func (s *Store) newRun(ctx context.Context) *run {
@@ -75,7 +76,7 @@ func (r *run) beginExclusive() error {
 	err := r.query(func(p *pipe) {
 		p.send(beginWrite)
 		p.send(takeLocks, ids, modes)
-	}, nil)
+	}, func(row [][]byte) error { r.number = string(row[0]); return nil })
 	r.start = r.s.clock.Now() // waiting for the lock is not the function's time
 	return err
 }

@@ -39,12 +39,8 @@ CREATE TABLE gust_kv (k bytea PRIMARY KEY, x bigint NOT NULL, v bytea NOT NULL) 
 	autovacuum_analyze_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE gust_kv ALTER COLUMN v SET STORAGE EXTERNAL;
 CREATE SEQUENCE gust_number;
-CREATE FUNCTION gust_require(ok boolean) RETURNS void LANGUAGE plpgsql AS $$
-	BEGIN
-		IF NOT ok THEN
-			RAISE EXCEPTION 'conflict' USING ERRCODE = 'GU001';
-		END IF;
-	END $$;
+CREATE FUNCTION gust_conflict() RETURNS boolean LANGUAGE plpgsql AS
+	$$ BEGIN RAISE EXCEPTION 'conflict' USING ERRCODE = 'GU001'; END $$;
 `
 
 // migrate makes the tables if they are not there, and returns the identity of the store: 16 hexadecimal digits.

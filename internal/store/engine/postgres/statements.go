@@ -30,7 +30,6 @@ const (
 	deleteKeys
 	setKeys
 	appendKeys
-	ownNumber
 	statements // how many there are
 )
 
@@ -45,19 +44,18 @@ var text = [statements]string{
 	scanBackward: "SELECT k, x, v FROM gust_kv WHERE k >= $1::bytea AND k < $2::bytea ORDER BY k DESC LIMIT $3::bigint",
 	keysForward:  "SELECT k, x FROM gust_kv WHERE k >= $1::bytea AND k < $2::bytea ORDER BY k LIMIT $3::bigint",
 	keysBackward: "SELECT k, x FROM gust_kv WHERE k >= $1::bytea AND k < $2::bytea ORDER BY k DESC LIMIT $3::bigint",
-	takeLocks: `SELECT CASE WHEN exclusive THEN pg_advisory_xact_lock(id) ELSE pg_advisory_xact_lock_shared(id) END
-		FROM unnest($1::bigint[], $2::boolean[]) AS l(id, exclusive)`,
-	checkPoints: `SELECT gust_require(NOT EXISTS (SELECT FROM unnest($1::bytea[], $2::bigint[]) AS r(k, x)
-		LEFT JOIN gust_kv USING (k) WHERE gust_kv.x IS DISTINCT FROM nullif(r.x, 0)))`,
-	checkRange: `SELECT gust_require(coalesce((SELECT array_agg(x ORDER BY k) FROM gust_kv
-		WHERE k >= $1::bytea AND k < $2::bytea), '{}') = $3::bigint[])`,
+	takeLocks: `SELECT pg_current_xact_id()::text, count(CASE WHEN exclusive THEN pg_advisory_xact_lock(id)::text
+		ELSE pg_advisory_xact_lock_shared(id)::text END) FROM unnest($1::bigint[], $2::boolean[]) AS l(id, exclusive)`,
+	checkPoints: `SELECT CASE WHEN EXISTS (SELECT FROM unnest($1::bytea[], $2::bigint[]) AS r(k, x)
+		LEFT JOIN gust_kv USING (k) WHERE gust_kv.x IS DISTINCT FROM nullif(r.x, 0)) THEN gust_conflict() END`,
+	checkRange: `SELECT CASE WHEN coalesce((SELECT array_agg(x ORDER BY k) FROM gust_kv
+		WHERE k >= $1::bytea AND k < $2::bytea), '{}') <> $3::bigint[] THEN gust_conflict() END`,
 	deleteRange: "DELETE FROM gust_kv WHERE k >= $1::bytea AND k < $2::bytea",
 	deleteKeys:  "DELETE FROM gust_kv WHERE k = ANY($1::bytea[])",
 	setKeys: `INSERT INTO gust_kv (k, v, x) SELECT k, v, $3::bigint FROM unnest($1::bytea[], $2::bytea[]) AS w(k, v)
 		ON CONFLICT (k) DO UPDATE SET v = excluded.v, x = excluded.x`,
 	appendKeys: `INSERT INTO gust_kv (k, v, x) SELECT p || int8send(nextval('gust_number')), v, $3::bigint
 		FROM unnest($1::bytea[], $2::bytea[]) AS w(p, v) RETURNING k`,
-	ownNumber: "SELECT pg_current_xact_id()::text",
 }
 
 func (st statement) name() string { return "gust" + strconv.Itoa(int(st)) }
