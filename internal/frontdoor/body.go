@@ -22,8 +22,8 @@ const (
 	bodyRate  = 1 << 10 // bytes for each second that the client was waited for
 )
 
-// maxBodies caps the memory of all bodies that are held at a time, in bytes, decompressed. Streams are not held. What
-// comes on top of it while a body grows is its own last size.
+// maxBodies caps the memory of all bodies that are held at a time, in bytes, decompressed, and of the inputs that are much
+// larger than their bodies. Streams are not held. What comes on top of it while a body grows is its own last size.
 const maxBodies = 512 << 20
 
 // budget counts the memory of bodies. It is safe for concurrent use.

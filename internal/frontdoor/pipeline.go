@@ -76,7 +76,7 @@ type call struct {
 	target  target
 	body    []byte
 	read    bool  // body holds the request's
-	held    int64 // bytes of bodies, taken from budget
+	held    int64 // bytes of the body and of what was made of it, taken from budget
 	budget  *budget
 	paced   pacedBody
 	own     http.Request // r, where its body was replaced
@@ -205,7 +205,7 @@ func (d *Door) known(c *call) error {
 func (d *Door) decode(c *call) error {
 	s := c.target.service.Schema
 	op := &s.Operations[c.target.op]
-	req := wire.Request{HTTP: c.r, Labels: c.target.labels}
+	req := wire.Request{HTTP: c.r, Labels: c.target.labels, Grow: c.hold}
 	if s.Streams(op) {
 		req.Stream = c.r.Body
 	} else if err := c.readBody(op, s.BodyLimit(op)); err != nil {
@@ -231,6 +231,15 @@ func (d *Door) encode(c *call) error {
 // context is the request's, with what is known of the call so far.
 func (c *call) context() context.Context { return reqctx.With(c.r.Context(), c.request) }
 
+// hold takes n bytes of the budget until the call ends.
+func (c *call) hold(n int64) error {
+	if err := c.budget.take(n); err != nil {
+		return err
+	}
+	c.held += n
+	return nil
+}
+
 // readBody reads the body once. limit is in bytes, decompressed.
 func (c *call) readBody(op *wire.Operation, limit int64) error {
 	if c.read {
@@ -243,13 +252,7 @@ func (c *call) readBody(op *wire.Operation, limit int64) error {
 		return nil
 	}
 	var err error
-	c.body, err = wire.ReadBodyWithin(c.r, op, limit, func(n int64) error {
-		if err := c.budget.take(n); err != nil {
-			return err
-		}
-		c.held += n
-		return nil
-	})
+	c.body, err = wire.ReadBodyWithin(c.r, op, limit, c.hold)
 	c.read = err == nil
 	if known := (*wire.FrameworkError)(nil); err != nil && !errors.As(err, &known) {
 		return &wire.FrameworkError{

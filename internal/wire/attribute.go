@@ -47,6 +47,9 @@ func (d *jsonDecoder) attribute(v unsafe.Pointer) error {
 			continue
 		}
 		set++
+		if err := d.collection(kind); err != nil {
+			return err
+		}
 		if value, err = d.attributeOf(kind); err != nil {
 			return err
 		}
@@ -56,6 +59,16 @@ func (d *jsonDecoder) attribute(v unsafe.Pointer) error {
 	}
 	*(*av.Value)(v) = value
 	return nil
+}
+
+// collection takes what a value of that kind has beside its elements.
+func (d *jsonDecoder) collection(kind av.Kind) error {
+	switch kind {
+	case av.M, av.L, av.SS, av.NS, av.BS:
+		return d.spend(collectionCost)
+	default:
+		return nil
+	}
 }
 
 // The types that the members of an attribute value have, for messages about wrong ones.
@@ -129,8 +142,15 @@ func (d *jsonDecoder) attributeBinary(c byte) (string, error) {
 	return unsafe.String(unsafe.SliceData(b), len(b)), err
 }
 
-// valueSize is what an attribute value takes, in bytes.
-const valueSize = unsafe.Sizeof(av.Value{})
+// What attribute values take, in bytes: an element of a list or set with the room that it grows into, and what a collection
+// takes by itself.
+const (
+	valueCost      = 2 * unsafe.Sizeof(av.Value{})
+	setCost        = 2 * unsafe.Sizeof("")
+	collectionCost = 64
+)
+
+var attributeCosts = mapCosts(unsafe.Sizeof(av.Value{}))
 
 // mapKey reads the key of a map's entry.
 func (d *jsonDecoder) mapKey() (string, error) {
@@ -151,7 +171,7 @@ func (d *jsonDecoder) attributes() (map[string]av.Value, error) {
 		if err != nil || !more {
 			return m, err
 		}
-		if err := d.spend(valueSize + entryOverhead); err != nil {
+		if err := d.spendEntry(&attributeCosts, len(m)); err != nil {
 			return nil, err
 		}
 		key, err := d.mapKey()
@@ -189,7 +209,7 @@ func (d *jsonDecoder) attributeList() ([]av.Value, error) {
 		if err != nil || !more {
 			return list, err
 		}
-		if err := d.spend(valueSize); err != nil {
+		if err := d.spend(valueCost); err != nil {
 			return nil, err
 		}
 		null, err := d.null()
@@ -219,7 +239,7 @@ func (d *jsonDecoder) attributeSet(kind av.Kind) ([]string, error) {
 		if err != nil || !more {
 			return set, err
 		}
-		if err := d.spend(unsafe.Sizeof("")); err != nil {
+		if err := d.spend(setCost); err != nil {
 			return nil, err
 		}
 		c := d.peek()

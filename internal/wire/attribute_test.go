@@ -163,7 +163,7 @@ func TestTinyAttributesAreBounded(t *testing.T) {
 		if err := d.start(&itemSchema, []byte(body)); err != nil {
 			t.Fatal(err)
 		}
-		d.budget = budget
+		d.allowance = allowance{budget: budget}
 		_, err := d.attributes()
 		var e *FrameworkError
 		if !errors.As(err, &e) || e.Code != "RequestEntityTooLargeException" {

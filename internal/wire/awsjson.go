@@ -19,7 +19,7 @@ func (a awsJSON) Decode(op *Operation, r Request) (any, error) {
 	if t.events != nil {
 		return a.schema.decodeEventInput(jsonEvents{}, t, r)
 	}
-	var d jsonDecoder
+	d := jsonDecoder{allowance: allowance{grow: r.Grow}}
 	if err := d.start(a.schema, r.Body); err != nil {
 		return nil, err
 	}

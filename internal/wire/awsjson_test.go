@@ -293,7 +293,8 @@ func TestBodiesOfTinyElementsAreRefused(t *testing.T) {
 	}{
 		{"list within", `{"Nests":[` + strings.Repeat(`{},`, 9) + `{}]}`, false},
 		{"list over", `{"Nests":[` + strings.Repeat(`{},`, 10) + `{}]}`, true},
-		{"map over", `{"ByName":{"a":{},"b":{},"c":{},"d":{},"e":{},"f":{},"g":{},"h":{}}}`, true},
+		{"map over", `{"ByName":{"a":{},"b":{},"c":{},"d":{},"e":{},"f":{},"g":{},"h":{},"i":{},"j":{},"k":{}}}`, true},
+		{"map within", `{"ByName":{"a":{},"b":{},"c":{},"d":{},"e":{},"f":{},"g":{},"h":{}}}`, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			typ := testSchema.prepared().types[tEverything]
@@ -301,7 +302,7 @@ func TestBodiesOfTinyElementsAreRefused(t *testing.T) {
 			if err := d.start(&testSchema, []byte(tt.body)); err != nil {
 				t.Fatal(err)
 			}
-			d.budget = 10 * int(unsafe.Sizeof(nested{}))
+			d.allowance = allowance{budget: 10 * 2 * int(unsafe.Sizeof(nested{}))}
 			_, err := d.document(typ, typ.st.alloc(), false)
 			var f *FrameworkError
 			if refused := errors.As(err, &f) && f.Status == http.StatusRequestEntityTooLarge; refused != tt.refused {

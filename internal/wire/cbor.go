@@ -28,13 +28,13 @@ func (a rpcCBOR) Decode(op *Operation, r Request) (any, error) {
 	if t.events != nil {
 		return a.schema.decodeEventInput(cborEvents{}, t, r)
 	}
-	return decodeCBOR(a.schema, t, r.Body, false)
+	return decodeCBOR(a.schema, t, r, false)
 }
 
-// decodeCBOR decodes and validates data as the input t.
-func decodeCBOR(s *Schema, t *typePlan, data []byte, millis bool) (any, error) {
-	d := cborDecoder{millis: millis}
-	d.start(data)
+// decodeCBOR decodes and validates r's body as the input t.
+func decodeCBOR(s *Schema, t *typePlan, r Request, millis bool) (any, error) {
+	d := cborDecoder{millis: millis, allowance: allowance{grow: r.Grow}}
+	d.start(r.Body)
 	p := t.st.alloc()
 	seen, err := d.document(t, p, false)
 	if err != nil {
@@ -171,7 +171,7 @@ func (a amzCBOR) Decode(op *Operation, r Request) (any, error) {
 	if t.events != nil {
 		return a.schema.decodeEventInput(cborEvents{millis: true}, t, r)
 	}
-	return decodeCBOR(a.schema, t, r.Body, true)
+	return decodeCBOR(a.schema, t, r, true)
 }
 
 func (a amzCBOR) Encode(w http.ResponseWriter, op *Operation, out any, requestID string) error {

@@ -18,7 +18,7 @@ type cborDecoder struct {
 
 // start readies d, a zero decoder, for data. It is no constructor so that decoders stay on the stack.
 func (d *cborDecoder) start(data []byte) {
-	d.budget = elementBudget
+	d.allow(len(data))
 	d.data, d.clone = data, len(data) > cloneAbove
 }
 
@@ -133,6 +133,9 @@ func (d *cborDecoder) member(f *fieldPlan, p unsafe.Pointer) (present bool, err 
 		return false, d.skip()
 	default:
 	}
+	if err := d.spendMember(f.typ); err != nil {
+		return false, err
+	}
 	d.pushMember(f.Name)
 	err = d.value(f.typ, f.enter(p), msgFieldType)
 	d.pop()
@@ -196,7 +199,7 @@ func (d *cborDecoder) list(t *typePlan, v unsafe.Pointer, h head) error {
 		if err != nil || !more {
 			return err
 		}
-		if err := d.spend(t.sl.size()); err != nil {
+		if err := d.spendElement(t); err != nil {
 			return err
 		}
 		d.pushIndex(int(n) + 1)
@@ -231,7 +234,7 @@ func (d *cborDecoder) mapping(t *typePlan, v unsafe.Pointer, h head) error {
 		if err != nil || !more {
 			return err
 		}
-		if err := d.spend(t.mp.size()); err != nil {
+		if err := d.spendEntry(&t.costs, t.mp.length(v)); err != nil {
 			return err
 		}
 		key, err := d.key()

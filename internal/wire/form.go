@@ -38,13 +38,20 @@ type formNode struct {
 }
 
 // formTree holds the nodes in one slice; 0 is the root.
-type formTree struct{ nodes []formNode }
+type formTree struct {
+	nodes []formNode
+	allowance
+}
 
-// maxFormNodes bounds what a body of dots can allocate.
+// maxFormNodes bounds the segments of a form, which a name can hold many of.
 const maxFormNodes = 1 << 17
 
-func parseForm(form string, clone bool) (*formTree, error) {
-	t := &formTree{nodes: make([]formNode, 1, 32)}
+// formNodeCost is what a segment takes: its node, with the room that nodes grows into, and its place among its siblings.
+const formNodeCost = 2 * unsafe.Sizeof(formNode{})
+
+func parseForm(form string, clone bool, grow func(int64) error) (*formTree, error) {
+	t := &formTree{nodes: make([]formNode, 1, 32), allowance: allowance{grow: grow}}
+	t.allow(len(form))
 	for form != "" {
 		var pair string
 		pair, form, _ = strings.Cut(form, "&")
@@ -82,6 +89,9 @@ func (t *formTree) add(key, value string) error {
 		if child < 0 {
 			if len(t.nodes) >= maxFormNodes {
 				return serialization("The request has too many parameters.")
+			}
+			if err := t.spend(formNodeCost); err != nil {
+				return err
 			}
 			child = t.insert(at, name)
 		}
@@ -151,7 +161,6 @@ func (t *formTree) numbered(at int32) []int32 {
 type formDecoder struct {
 	*formTree
 	trail
-	allowance
 }
 
 func (d *formDecoder) structure(t *typePlan, p unsafe.Pointer, at int32) (seen uint64, err error) {
@@ -168,10 +177,8 @@ func (d *formDecoder) structure(t *typePlan, p unsafe.Pointer, at int32) (seen u
 		if f.typ.Kind == KindStream || f.typ.Kind == KindEvents {
 			continue
 		}
-		if f.typ.st != nil {
-			if err := d.spend(f.typ.st.size()); err != nil {
-				return 0, err
-			}
+		if err := d.spendMember(f.typ); err != nil {
+			return 0, err
 		}
 		d.pushMember(f.Name)
 		err := d.value(f.typ, f.enter(p), f.timeFormat(TimeISO8601), c)
@@ -222,7 +229,7 @@ func (d *formDecoder) list(t *typePlan, v unsafe.Pointer, at int32) error {
 		}
 	}
 	for i, c := range elements {
-		if err := d.spend(t.sl.size()); err != nil {
+		if err := d.spendElement(t); err != nil {
 			return err
 		}
 		d.pushIndex(i + 1)
@@ -259,7 +266,7 @@ func (d *formDecoder) mapping(t *typePlan, v unsafe.Pointer, at int32) error {
 		if k < 0 {
 			continue
 		}
-		if err := d.spend(t.mp.size()); err != nil {
+		if err := d.spendEntry(&t.costs, t.mp.length(v)); err != nil {
 			return err
 		}
 		if c >= 0 {

@@ -14,7 +14,7 @@ import (
 // and by what goTypeOf makes.
 type GoType interface {
 	alloc() unsafe.Pointer // a new zero value
-	size() uintptr         // of a structure, of an element, about that of an entry
+	size() uintptr         // of a structure, of a list's element, of a map's value
 }
 
 // StructOf is the GoType of structure T.
@@ -74,14 +74,11 @@ var (
 	_ mapType    = MapOf[int]{}
 )
 
-// entryOverhead is about what a map entry takes beside its value, in bytes.
-const entryOverhead = 32
-
 func (StructOf[T]) size() uintptr { return unsafe.Sizeof(*new(T)) }
 
 func (SliceOf[T]) size() uintptr { return unsafe.Sizeof(*new(T)) }
 
-func (MapOf[V]) size() uintptr { return unsafe.Sizeof(*new(V)) + entryOverhead }
+func (MapOf[V]) size() uintptr { return unsafe.Sizeof(*new(V)) }
 
 func (StructOf[T]) alloc() unsafe.Pointer { return unsafe.Pointer(new(T)) }
 

@@ -101,7 +101,7 @@ func mapOfType(t reflect.Type) *mapOf { return &mapOf{typ: t, elem: t.Elem()} }
 
 func (m *mapOf) String() string { return m.typ.String() }
 
-func (m *mapOf) size() uintptr { return m.elem.Size() + entryOverhead }
+func (m *mapOf) size() uintptr { return m.elem.Size() }
 
 func (m *mapOf) alloc() unsafe.Pointer { return reflect.New(m.typ).UnsafePointer() }
 

@@ -30,7 +30,8 @@ func (d *jsonDecoder) start(s *Schema, data []byte) error {
 	if !utf8.Valid(data) {
 		return errSyntax()
 	}
-	d.schema, d.budget = s, elementBudget
+	d.schema = s
+	d.allow(len(data))
 	d.data, d.clone = data, len(data) > cloneAbove
 	return nil
 }
@@ -121,6 +122,9 @@ func (d *jsonDecoder) member(f *fieldPlan, p unsafe.Pointer) (present bool, err 
 	if f.typ.Kind == KindStream || f.typ.Kind == KindEvents {
 		return false, d.skip()
 	}
+	if err := d.spendMember(f.typ); err != nil {
+		return false, err
+	}
 	d.pushMember(f.Name)
 	err = d.value(f.typ, d.enter(f, p), f.timeFormat(TimeEpoch), msgFieldType)
 	d.pop()
@@ -202,7 +206,7 @@ func (d *jsonDecoder) list(t *typePlan, v unsafe.Pointer) error {
 		if err != nil || !more {
 			return err
 		}
-		if err := d.spend(t.sl.size()); err != nil {
+		if err := d.spendElement(t); err != nil {
 			return err
 		}
 		d.pushIndex(n)
@@ -237,7 +241,7 @@ func (d *jsonDecoder) mapping(t *typePlan, v unsafe.Pointer) error {
 		if err != nil || !more {
 			return err
 		}
-		if err := d.spend(t.mp.size()); err != nil {
+		if err := d.spendEntry(&t.costs, t.mp.length(v)); err != nil {
 			return err
 		}
 		key, err := d.mapKey()

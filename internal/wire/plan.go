@@ -35,6 +35,7 @@ type typePlan struct {
 
 	elem, key *typePlan
 
+	costs    costs
 	defaults bool // a member here or below has a default
 	// checks: a constraint or a required member stands here or below, so validation must look at values of this type.
 	checks bool
@@ -124,6 +125,7 @@ func prepareType(s *Schema, p *plan, t *typePlan, from *Type) {
 	if from.Key != 0 {
 		t.key = p.types[from.Key]
 	}
+	t.costs = costsOf(s, from)
 	prepareRules(&t.rules, from.Rules)
 	t.fields = make([]fieldPlan, len(from.Fields))
 	next := uint64(1)

@@ -36,6 +36,9 @@ type Request struct {
 	Stream io.Reader     // the body of an operation whose input is streamed (Schema.Streams)
 	// Labels are the values of the URI's labels in their order, as they stand in r.URL.EscapedPath(): not yet unescaped.
 	Labels []string
+	// Grow is asked before decoding takes more memory than about twice the body's size, for so many bytes more; its error ends
+	// the decoding and is returned. nil for no budget beside the decoder's own.
+	Grow func(bytes int64) error
 }
 
 // Protocol returns the service's codec for id, or nil when the service does not speak it.

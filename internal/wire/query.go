@@ -22,13 +22,13 @@ func (s *Schema) decodeForm(op *Operation, r Request) (any, error) {
 	if form == "" && r.HTTP != nil {
 		form = r.HTTP.URL.RawQuery
 	}
-	tree, err := parseForm(form, len(form) > cloneAbove)
+	tree, err := parseForm(form, len(form) > cloneAbove, r.Grow)
 	if err != nil {
 		return nil, err
 	}
 	t := s.prepared().types[op.Input]
 	p := t.st.alloc()
-	d := formDecoder{formTree: tree, allowance: allowance{elementBudget}}
+	d := formDecoder{formTree: tree}
 	seen, err := d.structure(t, p, 0)
 	if err != nil {
 		return nil, err

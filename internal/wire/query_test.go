@@ -95,11 +95,12 @@ func manyParameters(n int) string {
 }
 
 func TestFormBoundsMemory(t *testing.T) {
-	tree, err := parseForm("Nests.member.1.Key=k&Nests.member.2.Key=l", false)
+	tree, err := parseForm("Nests.member.1.Key=k&Nests.member.2.Key=l", false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := formDecoder{formTree: tree, allowance: allowance{int(SliceOf[nested]{}.size())}}
+	d := formDecoder{formTree: tree}
+	d.allowance = allowance{budget: int(2 * SliceOf[nested]{}.size())}
 	typ := testSchema.prepared().types[tEverything]
 	var f *FrameworkError
 	if _, err := d.structure(typ, typ.st.alloc(), 0); !errors.As(err, &f) || f.Status != 413 {

@@ -21,7 +21,7 @@ func (a restJSON) Decode(op *Operation, r Request) (any, error) {
 	if err := a.negotiate(op, in, r); err != nil {
 		return nil, err
 	}
-	d := jsonDecoder{strict: true}
+	d := jsonDecoder{strict: true, allowance: allowance{grow: r.Grow}}
 	switch {
 	case in.typ.payload != nil:
 		present, err := a.payload(&d, in.typ.payload, in.p, r)

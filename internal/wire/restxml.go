@@ -19,7 +19,7 @@ func (a restXML) Decode(op *Operation, r Request) (any, error) {
 	if err != nil {
 		return nil, a.own(err, "InvalidArgument", "")
 	}
-	var d xmlDecoder
+	d := xmlDecoder{allowance: allowance{grow: r.Grow}}
 	switch f := in.typ.payload; {
 	case f != nil:
 		present, raw := readRaw(f, in.p, r)

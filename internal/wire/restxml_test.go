@@ -186,7 +186,7 @@ func TestRESTXMLBoundsMemory(t *testing.T) {
 	if err := d.start([]byte("<a><Label><Key/></Label><Label><Key/></Label></a>")); err != nil {
 		t.Fatal(err)
 	}
-	d.budget = int(SliceOf[label]{}.size())
+	d.allowance = allowance{budget: int(2 * SliceOf[label]{}.size())}
 	if _, err := d.enter("a"); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,8 @@ import (
 )
 
 // Routes is a list of operations as text, which costs nothing before somebody reads it: one line for each, sorted by name;
-// the name, and where they are not "POST /" also the method and the URI: "GetObject GET /{Bucket}/{Key+}".
+// the name, with "!" behind it where the operation wants no signature, and where they are not "POST /" also the method and
+// the URI: "GetObject GET /{Bucket}/{Key+}", "SignUp!".
 type Routes string
 
 // All returns the operations in their order.
@@ -19,7 +20,8 @@ func (r Routes) All() iter.Seq[Route] {
 				continue
 			}
 			name, rest, bound := strings.Cut(line, " ")
-			rt := Route{Name: name, Method: "POST", URI: "/"}
+			rt := Route{Method: "POST", URI: "/"}
+			rt.Name, rt.NoAuth = strings.CutSuffix(name, "!")
 			if bound {
 				rt.Method, rt.URI, _ = strings.Cut(rest, " ")
 			}
@@ -41,10 +43,16 @@ func (r Routes) Len() int {
 
 // Has tells whether there is an operation of that name.
 func (r Routes) Has(name string) bool {
+	_, ok := r.Find(name)
+	return ok
+}
+
+// Find returns the operation of that name.
+func (r Routes) Find(name string) (rt Route, ok bool) {
 	for rt := range r.All() {
 		if rt.Name == name {
-			return true
+			return rt, true
 		}
 	}
-	return false
+	return Route{}, false
 }

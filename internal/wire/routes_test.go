@@ -22,6 +22,9 @@ func TestRoutesReadWhatTheGeneratorWrites(t *testing.T) {
 			{Name: "GetObject", Method: "GET", URI: "/{Bucket}/{Key+}?uploads=a b"},
 			{Name: "Ping", Method: "POST", URI: "/"},
 		}},
+		{"GetId!\nSignUp! GET /sign-up\n", []wire.Route{
+			{Name: "GetId", Method: "POST", URI: "/", NoAuth: true}, {Name: "SignUp", Method: "GET", URI: "/sign-up", NoAuth: true},
+		}},
 		{"Put PUT /", []wire.Route{{Name: "Put", Method: "PUT", URI: "/"}}},
 	} {
 		r := wire.Routes(c.text)

@@ -208,6 +208,7 @@ type Route struct {
 	Name   string
 	Method string // "POST"
 	URI    string // as in the model: "/2015-03-31/functions/{FunctionName}/code", "/{Bucket}/{Key+}?uploads"
+	NoAuth bool   // "authtype": "none"
 }
 
 // Operation is one implemented operation. Its index in Schema.Operations is what Service.Invoke takes.

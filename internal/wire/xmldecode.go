@@ -19,7 +19,7 @@ type xmlDecoder struct {
 
 // start readies d, a zero decoder, for data. It is no constructor so that decoders stay on the stack.
 func (d *xmlDecoder) start(data []byte) error {
-	d.budget = elementBudget
+	d.allow(len(data))
 	return d.xmlScanner.start(data)
 }
 
@@ -99,10 +99,8 @@ func (d *xmlDecoder) member(f *fieldPlan, slot, p unsafe.Pointer, again bool) er
 	if again {
 		return errXML("the element <%s> stands twice", shortName(d.tag.local))
 	}
-	if f.typ.st != nil {
-		if err := d.spend(f.typ.st.size()); err != nil {
-			return err
-		}
+	if err := d.spendMember(f.typ); err != nil {
+		return err
 	}
 	return d.value(f.typ, f.enter(p), f.timeFormat(TimeISO8601))
 }
@@ -197,7 +195,7 @@ func (d *xmlDecoder) list(t *typePlan, v unsafe.Pointer) error {
 
 // item decodes the open element as one more element of the list at v.
 func (d *xmlDecoder) item(t *typePlan, v unsafe.Pointer) error {
-	if err := d.spend(t.sl.size()); err != nil {
+	if err := d.spendElement(t); err != nil {
 		return err
 	}
 	d.pushIndex(t.sl.length(v) + 1)
@@ -225,7 +223,7 @@ func (d *xmlDecoder) mapping(t *typePlan, v unsafe.Pointer) error {
 
 // entry decodes the open element as an entry of the map at v. room is a zero value, and is one again afterwards.
 func (d *xmlDecoder) entry(t *typePlan, v, room unsafe.Pointer) error {
-	if err := d.spend(t.mp.size()); err != nil {
+	if err := d.spendEntry(&t.costs, t.mp.length(v)); err != nil {
 		return err
 	}
 	keyName, valueName := cmp.Or(t.KeyName, "key"), cmp.Or(t.ElemName, "value")
