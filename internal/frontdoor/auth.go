@@ -67,7 +67,7 @@ func (d *Door) authenticate(c *call) error {
 		op = &t.service.Schema.Operations[t.op]
 		limit = t.service.Schema.BodyLimit(op)
 	}
-	if c.sig == nil && a.err != nil && op.NoAuth {
+	if c.sig == nil && a.err != nil && (op.NoAuth || t.missingOpen()) {
 		a.identity, a.err = access.Anonymous(), nil
 	}
 	if a.err == nil && a.identity.Verified {
@@ -91,6 +91,16 @@ func (d *Door) authenticate(c *call) error {
 	c.request.Scope = reqctx.Scope{Account: id.Account, Region: id.Region}
 	c.request.PrincipalARN, c.request.UserID, c.request.AccessKeyID = id.ARN, id.UserID, id.AccessKeyID
 	return nil
+}
+
+// missingOpen tells whether the operation is one that Gust does not have and that wants no signature: its clients have no
+// keys, what they have to know is that it is missing.
+func (t *target) missingOpen() bool {
+	if t.service == nil || t.op >= 0 {
+		return false
+	}
+	rt, _ := t.service.Schema.Missing.Find(t.operation)
+	return rt.NoAuth
 }
 
 // verified refuses the answer to a call whose streamed body was not read to its end: then nothing shows yet who sent it.

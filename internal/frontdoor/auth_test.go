@@ -208,3 +208,28 @@ func TestOperationsWithoutAuthenticationStayOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestMissingOperationsWithoutAuthenticationSaySo: of who has no keys none are asked only to say that there is nothing.
+func TestMissingOperationsWithoutAuthenticationSaySo(t *testing.T) {
+	var used []string
+	d := mustEnforcingDoor(t, &uploads{}, &used)
+	for _, c := range []struct {
+		action string
+		status int
+		want   string
+	}{
+		{"AssumeRoleWithWebIdentity", 501, "AssumeRoleWithWebIdentity"},
+		{"AssumeRoleWithSAML", 501, "AssumeRoleWithSAML"},
+		{"AssumeRoot", 403, "MissingAuthenticationToken"},
+		{"AssumeRole", 403, "MissingAuthenticationToken"},
+		{"Nothing", 403, "MissingAuthenticationToken"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, base+"/", strings.NewReader("Action="+c.action+"&Version=2011-06-15"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, r)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.want) {
+			t.Errorf("%s: %d %s, want %d %s", c.action, w.Code, w.Body, c.status, c.want)
+		}
+	}
+}

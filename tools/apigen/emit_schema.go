@@ -88,13 +88,16 @@ func (s *service) missing(w *writer) {
 	}
 	var text strings.Builder
 	for _, n := range s.model.OperationNames() {
-		h := s.model.Operations[n].HTTP
+		h, open := s.model.Operations[n].HTTP, ""
+		if s.model.Operations[n].AuthType == "none" {
+			open = "!"
+		}
 		switch {
 		case implemented[n]:
 		case h.Method == "POST" && h.RequestURI == "/":
-			fmt.Fprintf(&text, "%s\n", n)
+			fmt.Fprintf(&text, "%s%s\n", n, open)
 		default:
-			fmt.Fprintf(&text, "%s %s %s\n", n, h.Method, h.RequestURI)
+			fmt.Fprintf(&text, "%s%s %s %s\n", n, open, h.Method, h.RequestURI)
 		}
 	}
 	if text.Len() > 0 {

@@ -189,8 +189,8 @@ tuserIdType
 		(*[]Tag)(nil),
 	},
 	Missing: `
-AssumeRoleWithSAML
-AssumeRoleWithWebIdentity
+AssumeRoleWithSAML!
+AssumeRoleWithWebIdentity!
 AssumeRoot
 DecodeAuthorizationMessage
 GetAccessKeyInfo
