@@ -6,6 +6,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -30,6 +31,8 @@ type Deps struct {
 	Links    *access.Sessions // judges the links to packages
 	Blobs    blob.Blobs       // holds the packages
 	Clock    clock.Clock
+	// Backup copies the server's data to a directory that does not exist; used by the unix socket only.
+	Backup func(ctx context.Context, dir string) error
 }
 
 // Owns tells whether an URL path belongs to this door on the API listener.
@@ -49,10 +52,11 @@ func Handler(d Deps) http.Handler {
 	return mux
 }
 
-// SocketHandler serves the operator's unix socket: what Handler serves, and profiles under /debug/pprof/.
+// SocketHandler serves the operator's unix socket: what Handler serves, backups, and profiles under /debug/pprof/.
 func SocketHandler(d Deps) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", Handler(d))
+	mux.HandleFunc("POST /_gust/backup", d.backup)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

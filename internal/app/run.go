@@ -125,7 +125,7 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 	s.worker.door = frontdoor.NewServer(s.door, s.log)
 	s.admin = admin.Deps{
 		Version: version, Services: names, Draining: s.draining.Load, Metrics: metrics, Log: s.log,
-		Links: sessions, Blobs: blobs, Clock: clk,
+		Links: sessions, Blobs: blobs, Clock: clk, Backup: backup{s.data, st, blobs}.to,
 	}
 	s.log.InfoContext(ctx, "starting", "version", version,
 		"endpoint", "http://"+s.listener.Addr().String(), "data", s.data.path)

@@ -39,6 +39,7 @@ type root[S any] struct {
 	Doctor     doctorCommand     `cmd:"" help:"Show what this host gives functions: isolation, limits, runtimes, and how to get what is missing."`
 	Runtime    runtimeCommand    `cmd:"" help:"Show the managed runtimes of this host."`
 	Services   servicesCommand   `cmd:"" help:"Show which AWS services and how many of their operations Gust has."`
+	Store      storeCommand      `cmd:"" help:"Back up what a server keeps."`
 	Demo       demoCommand       `cmd:"" help:"Run three functions from start to kill -9 and back, on a server of its own."`
 	Bench      benchCommand      `cmd:"" help:"Measure cold starts, warm calls and the start of the server on this host."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`

@@ -383,3 +383,31 @@ func TestPowerCut(t *testing.T) {
 		})
 	}
 }
+
+func TestBackupTakesEveryBlob(t *testing.T) {
+	t.Parallel()
+	f := mustOpen(t, nil, t.TempDir())
+	owned := mustCreate(t, f, "owned")
+	code, err := PutContent(t.Context(), f, []byte("code"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	for i, want := range []int{2, 0} { // what is there stays
+		if n, err := f.Backup(t.Context(), to); err != nil || n != want {
+			t.Errorf("backup %d: %d blobs, %v, want %d", i, n, err, want)
+		}
+	}
+	if err := f.Delete(t.Context(), owned); err != nil {
+		t.Fatal(err)
+	}
+	copied := mustOpen(t, nil, to)
+	for _, tt := range []struct {
+		ref  Ref
+		want string
+	}{{owned, "owned"}, {code, "code"}} {
+		if got, err := read(t.Context(), copied, tt.ref); err != nil || got != tt.want {
+			t.Errorf("read %q: %q, %v", tt.want, got, err)
+		}
+	}
+}

@@ -56,7 +56,7 @@ func Open(o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, openError(o.Dir, err)
 	}
-	s := &Store{db: db, lock: lock, dir: o.Dir, clock: o.Clock, noSync: o.noSync || acknowledgeEarly, idle: make(chan struct{})}
+	s := &Store{db: db, lock: lock, dir: o.Dir, fs: o.FS, memory: o.Ephemeral, clock: o.Clock, noSync: o.noSync || acknowledgeEarly, idle: make(chan struct{})}
 	if err := s.loadOrder(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/store"
@@ -37,6 +38,8 @@ type Store struct {
 	db     *pebble.DB
 	lock   *pebble.Lock
 	dir    string
+	fs     vfs.FS
+	memory bool // no files
 	clock  clock.Clock
 	now    engine.Time
 	hub    engine.Hub
