@@ -89,7 +89,7 @@ func (p *Pool) rest(ctx context.Context, sl *slot) {
 	again, frozen := !sl.env.Settle(0), false
 	if !again && p.freeze {
 		err := sl.env.Freeze(ctx)
-		if frozen = err == nil; !frozen {
+		if frozen = err == nil; !frozen && ctx.Err() == nil {
 			p.deps.Log.WarnContext(ctx, "execution environment could not be frozen", "environment", sl.env.ID(), "error", err)
 		}
 	}

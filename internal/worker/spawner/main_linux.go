@@ -96,7 +96,7 @@ func (s *service) serve(ctx context.Context, conn *packet.Conn) error {
 			} else {
 				a, files = s.handle(ctx, r, b)
 			}
-			if err := conn.Send(encodeAnswer(a), files...); err != nil {
+			if err := conn.Send(encodeAnswer(a), files...); err != nil && !errors.Is(err, unix.EPIPE) { // the server has gone
 				fmt.Fprintf(os.Stderr, "answer %s: %v\n", r.Op, err)
 			}
 			packet.CloseAll(files)
