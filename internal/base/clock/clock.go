@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package clock is where time enters Gust: a decision takes `now`, a loop takes a Clock.
-// It does not scale or jump time; service time is the store's (store.Store.Now).
+// Package clock is where time enters Gust: a decision takes `now`, a loop takes a clock. There are two kinds, and neither
+// can be given where the other is wanted:
+//
+//   - Clock, in practice System, is the machine's time: signatures, tokens and sessions, timeouts and budgets, node leases,
+//     the times in logs, metering, the limits of a transaction, polls for hints that were lost.
+//   - *Service is service time, which is that of the store too: retries, visibility, schedules, retention, waits, TTLs. A
+//     test server lets it run fast or moves it forwards.
+//
+// Read this file, then service.go and timer.go.
 package clock
 
 import (
@@ -9,7 +16,7 @@ import (
 	"time"
 )
 
-// Clock tells the time and waits. It is safe for concurrent use.
+// Clock tells the machine's time and waits. It is safe for concurrent use.
 type Clock interface {
 	// Now carries a monotonic reading: differences of two Nows are durations that no clock step changes.
 	Now() time.Time
