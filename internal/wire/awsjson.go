@@ -50,8 +50,9 @@ func (a awsJSON) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 	if !op.NoOutput {
 		e.object(t, p, false)
 	}
-	a.answer(w, op.success(), e.buf, requestID)
-	jsonBuffers.give(buf, e.buf)
+	if a.answer(w, op.success(), e.buf, requestID) {
+		jsonBuffers.give(buf, e.buf)
+	}
 	return nil
 }
 
@@ -92,7 +93,7 @@ func (s *Schema) queryError(w http.ResponseWriter, r *http.Request, f *Fault) {
 	setHeader(w, "x-amzn-query-error", code+";"+fault)
 }
 
-func (a awsJSON) answer(w http.ResponseWriter, status int, body []byte, requestID string) {
+func (a awsJSON) answer(w http.ResponseWriter, status int, body []byte, requestID string) (sent bool) {
 	contentType := "application/x-amz-json-1.0"
 	if a.schema.JSONVersion == "1.1" {
 		contentType = "application/x-amz-json-1.1"
@@ -101,12 +102,12 @@ func (a awsJSON) answer(w http.ResponseWriter, status int, body []byte, requestI
 	if a.schema.BodyCRC32 {
 		setHeader(w, "x-amz-crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
 	}
-	send(w, status, contentType, body)
+	return send(w, status, contentType, body)
 }
 
 // send writes status, Content-Type and Content-Length, then the body. A failed write means that the client is gone: there
-// is nobody left to tell.
-func send(w http.ResponseWriter, status int, contentType string, body []byte) {
+// is nobody left to tell. But body must not be used again then: HTTP/2 gives up a stream while its frame may still be read.
+func send(w http.ResponseWriter, status int, contentType string, body []byte) (sent bool) {
 	h := w.Header()
 	values := []string{contentType, strconv.Itoa(len(body))}
 	if contentType != "" && (len(body) > 0 || status != http.StatusNoContent) {
@@ -117,8 +118,10 @@ func send(w http.ResponseWriter, status int, contentType string, body []byte) {
 	}
 	w.WriteHeader(status)
 	if len(body) > 0 && status != http.StatusNoContent && status != http.StatusNotModified {
-		_, _ = w.Write(body)
+		_, err := w.Write(body)
+		return err == nil
 	}
+	return true
 }
 
 // setHeader keeps the name's letters as AWS writes them.

@@ -340,3 +340,32 @@ func FuzzAWSJSON(f *testing.F) {
 		}
 	})
 }
+
+// keepingWriter refuses each body and keeps it, as HTTP/2 does with the frame of a stream that the client gave up.
+type keepingWriter struct {
+	*httptest.ResponseRecorder
+	kept []byte
+}
+
+func (w *keepingWriter) Write(b []byte) (int, error) {
+	w.kept = b
+	return 0, http.ErrHandlerTimeout
+}
+
+// TestUnsentAnswersAreNotOverwritten: what may still be on its way to one client never becomes the answer to another.
+func TestUnsentAnswersAreNotOverwritten(t *testing.T) {
+	for range 100 {
+		w := &keepingWriter{ResponseRecorder: httptest.NewRecorder()}
+		p := testSchema.Protocol(ProtocolJSON)
+		if err := p.Encode(w, testOperation("Everything"), &everything{Name: "first"}, "id"); err != nil {
+			t.Fatal(err)
+		}
+		before := string(w.kept)
+		for range 10 {
+			encodeBody(t, ProtocolJSON, "Everything", &everything{Name: "second"})
+		}
+		if string(w.kept) != before || !strings.Contains(before, "first") {
+			t.Fatalf("the unsent answer %s became %s", before, w.kept)
+		}
+	}
+}

@@ -47,7 +47,7 @@ type formTree struct {
 const maxFormNodes = 1 << 17
 
 // formNodeCost is what a segment takes: its node, with the room that nodes grows into, and its place among its siblings.
-const formNodeCost = 2 * unsafe.Sizeof(formNode{})
+const formNodeCost = 2*unsafe.Sizeof(formNode{}) + 16
 
 func parseForm(form string, clone bool, grow func(int64) error) (*formTree, error) {
 	t := &formTree{nodes: make([]formNode, 1, 32), allowance: allowance{grow: grow}}
@@ -122,6 +122,9 @@ func (t *formTree) child(at int32, name string) int32 {
 
 func (t *formTree) insert(at int32, name string) int32 {
 	c := int32(len(t.nodes))
+	if len(t.nodes) == cap(t.nodes) { // append would leave more behind
+		t.nodes = slices.Grow(t.nodes, len(t.nodes))
+	}
 	t.nodes = append(t.nodes, formNode{name: name})
 	n := &t.nodes[at]
 	n.children = append(n.children, c)

@@ -85,7 +85,7 @@ func ReadBodyWithin(r *http.Request, op *Operation, limit int64, grow func(bytes
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	sent := &sender{r: r.Body}
+	sent := &sender{r: r.Body, left: limit + limit/512 + gzipRest}
 	var src io.Reader = sent
 	size := r.ContentLength
 	// Encodings stand in the order they were applied; those before the SDKs' own gzip belong to the service.
@@ -124,14 +124,22 @@ func ReadBodyWithin(r *http.Request, op *Operation, limit int64, grow func(bytes
 	return body, nil
 }
 
-// sender is a request's body that remembers whether reading it failed.
+// gzipRest is how many bytes longer than its content a compressed body may be: a header with everything in it.
+const gzipRest = 64 << 10
+
+// sender is a request's body that remembers whether reading it failed. It may be a little longer than what it unpacks to:
+// gzip has members and blocks with nothing in them, of which a client could send any number.
 type sender struct {
-	r   io.Reader
-	err error // nil after io.EOF
+	r    io.Reader
+	left int64 // bytes
+	err  error // nil after io.EOF
 }
 
 func (s *sender) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
+	if s.left -= int64(n); s.left < 0 {
+		return n, errTooLarge
+	}
 	if err != nil && err != io.EOF {
 		s.err = err
 	}

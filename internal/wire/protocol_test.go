@@ -57,6 +57,8 @@ func TestReadBody(t *testing.T) {
 		{"gzip that breaks", append(gzipped(t, full)[:12], "rubbish rubbish"...), "gzip", 27, "", "SerializationException"},
 		{"gzip with a wrong checksum", append(gzipped(t, "hi")[:len(gzipped(t, "hi"))-8], "12345678"...), "gzip", 27, "", "SerializationException"},
 		{"gzip, then rubbish", append(gzipped(t, "hi"), "rubbish"...), "gzip", 40, "", "SerializationException"},
+		{"gzip of nothing, thrice", bytes.Repeat(gzipped(t, ""), 3), "gzip", -1, "", ""},
+		{"gzip of nothing, without an end", bytes.Repeat(gzipped(t, ""), 10_000), "gzip", -1, "", "RequestEntityTooLargeException"},
 		{"another encoding", []byte("hi"), "br", 2, "", "UnsupportedMediaTypeException"},
 	}
 	for _, tt := range tests {
