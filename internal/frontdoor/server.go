@@ -3,7 +3,6 @@
 package frontdoor
 
 import (
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,7 +13,8 @@ import (
 // Limits of a server. Together they bound what clients can make it hold: MaxConnections times the larger of a head
 // (maxHead and about 16 KiB of buffers and stacks: 170 MiB in all) and HTTP/2's window (receiveBuffer: 512 MiB in all), and
 // maxBodies for bodies. A connection serves its HTTP/1.1 requests one after another, so that a client that sends many at
-// once waits for the answers; HTTP/2 has maxStreams at a time. Long polls and streamed answers have no limit in time.
+// once waits for the answers; HTTP/2 has maxStreams at a time. Long polls and streamed answers have no limit in time, as
+// long as what is written is taken (answers.go).
 const (
 	MaxConnections = 2048
 	maxHead        = 64 << 10         // bytes of the request line and all headers
@@ -29,7 +29,7 @@ const (
 // (on a listener made by Limit, where others than its own processes connect) and shuts it down.
 func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	s := &http.Server{
-		Handler:           fewFields(h),
+		Handler:           fewFields(taken(h)),
 		ReadHeaderTimeout: headTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHead,
@@ -82,7 +82,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		<-l.free
 		return nil, err
 	}
-	return &counted{Conn: c, release: sync.OnceFunc(func() { <-l.free })}, nil
+	return &counted{takenConn: takenConn{Conn: c}, release: sync.OnceFunc(func() { <-l.free })}, nil
 }
 
 func (l *limited) Close() error {
@@ -91,7 +91,7 @@ func (l *limited) Close() error {
 }
 
 type counted struct {
-	net.Conn
+	takenConn
 	release func()
 }
 
@@ -99,9 +99,6 @@ func (c *counted) Close() error {
 	defer c.release()
 	return c.Conn.Close()
 }
-
-// ReadFrom lets net/http send files without copying them.
-func (c *counted) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
 // CloseWrite lets net/http end an answer before the client has stopped sending.
 func (c *counted) CloseWrite() error {
