@@ -26,7 +26,7 @@ const benchValue = 1 << 10 // bytes
 // READ COMMITTED, with row locks where it has to read before it writes. It is not serializable.
 type plain struct{ conns chan *pgconn.PgConn }
 
-func newPlain(b *testing.B, server *pgtest.Server, url string, clients int) *plain {
+func newPlain(b *testing.B, url string, clients int) *plain {
 	b.Helper()
 	p := &plain{conns: make(chan *pgconn.PgConn, clients)}
 	for i := range clients {
@@ -152,7 +152,7 @@ func BenchmarkRatio(b *testing.B) {
 		return v
 	}
 	for _, clients := range []int{1, 32} {
-		p := newPlain(b, server, server.URL(), clients)
+		p := newPlain(b, server.URL(), clients)
 		ctx := b.Context()
 		many := func(r *rand.Rand) [][]byte {
 			list := make([][]byte, 25)

@@ -70,8 +70,12 @@ func newToken() int64 { return rand.Int64N(1<<63-1) + 1 } //nolint:gosec // it h
 // are one transaction, which the end commits.
 func (s *Store) send(ctx context.Context, t *tx, c *commitment) (err error) {
 	p := t.conn.pipe(ctx)
+	committed := false
 	defer func() {
-		if cerr := p.close(); err == nil {
+		cerr := p.close()
+		if cerr == nil {
+			t.conn.reserved = false
+		} else if err == nil && !committed {
 			err = cerr
 		}
 	}()
@@ -96,6 +100,10 @@ func (s *Store) send(ctx context.Context, t *tx, c *commitment) (err error) {
 		send(commitTx)
 	}
 	c.sent, c.missing = true, len(sent)+1
+	if t.conn.reserved { // a transaction of its own: it happens even if the commit fails
+		p.p.SendPipelineSync()
+		p.send(releaseLocks)
+	}
 	if err := p.sync(); err != nil {
 		return err
 	}
@@ -117,7 +125,8 @@ func (s *Store) send(ctx context.Context, t *tx, c *commitment) (err error) {
 		}
 		c.missing--
 	}
-	_, err = p.next(nil) // the end: committed
+	_, err = p.next(nil) // the end
+	committed = err == nil
 	return err
 }
 

@@ -164,7 +164,7 @@ func TestServerEndsUnderLoad(t *testing.T) {
 // testLockWait: who waits too long for others is told so, and the store goes on when they are gone.
 func testLockWait(t *testing.T, server *pgtest.Server) {
 	t.Helper()
-	for _, limit := range []string{"lock_timeout=100", "lock_timeout=0&statement_timeout=100"} {
+	for _, limit := range []string{"lock_timeout=1000", "lock_timeout=0&statement_timeout=1000"} {
 		t.Run(limit, func(t *testing.T) {
 			s := mustOpen(t, server.URL()+"&"+limit, clock.System{})
 			defer mustClose(t, s)

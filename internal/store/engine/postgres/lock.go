@@ -79,7 +79,34 @@ type needs struct {
 }
 
 // locks returns what t has to lock for its commit.
-func (s *Store) locks(t *tx) lockSet {
+func (s *Store) locks(t *tx) lockSet { return s.lockSet(needsOf(t)) }
+
+// reservation is what a transaction that conflicted locks before it runs again.
+type reservation struct {
+	ids []int64
+	all bool // it needs all commits to wait
+}
+
+// reservation returns the locks on what t read and wrote, as exclusive ones: whoever else comes for them queues, and
+// finds the latest state when its turn comes.
+func (s *Store) reservation(t *tx) (r reservation) {
+	n := needsOf(t)
+	if r.all = n.root || len(n.keys) > maxKeyLocks || len(n.domains) > maxDomains; r.all {
+		return r
+	}
+	for k := range n.keys {
+		r.ids = append(r.ids, s.lockID(kindKey, k))
+	}
+	for d, exclusive := range n.domains {
+		if exclusive {
+			r.ids = append(r.ids, s.lockID(kindDomain, d))
+		}
+	}
+	slices.Sort(r.ids)
+	return r
+}
+
+func needsOf(t *tx) needs {
 	n := needs{keys: map[string]bool{}, appends: map[string]bool{}, domains: map[string]bool{}}
 	for k, x := range t.points {
 		n.point(k, false)
@@ -101,7 +128,7 @@ func (s *Store) locks(t *tx) lockSet {
 		n.root = n.root || len(a.Prefix) < domainBytes // the number decides on the domain
 		n.domain(string(a.Prefix), false)
 	}
-	return s.lockSet(n)
+	return n
 }
 
 func (n *needs) point(key string, exclusive bool) {

@@ -20,13 +20,14 @@ import (
 	"github.com/gustcloud/gust/internal/store"
 )
 
-// Options say where the store is. All fields are required.
+// Options say where the store is. All fields but Time are required.
 type Options struct {
 	// URL names the database: postgres://user:password@host:port/database?sslmode=require, as libpq reads it, or its
 	// "host=... dbname=..." form. pool_max_conns is the largest number of connections, 20 by default; two more are for
 	// hints.
 	URL   string
-	Clock clock.Clock
+	Clock clock.Clock    // the machine's
+	Time  *clock.Service // that Now tells; nil: one that follows Clock
 	Log   *slog.Logger
 
 	dial pgconn.DialFunc // tests only: connections that break
@@ -69,8 +70,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.dial != nil {
 		config.DialFunc = o.dial
 	}
+	if o.Time == nil {
+		o.Time = clock.NewService(o.Clock)
+	}
 	s := &Store{
-		name: describe(config), clock: o.Clock, log: o.Log, idle: make(chan struct{}),
+		name: describe(config), clock: o.Clock, time: o.Time, log: o.Log, idle: make(chan struct{}),
 		hints: hints{pending: map[string]struct{}{}, wake: make(chan struct{}, 1)},
 	}
 	c, err := pgconn.ConnectConfig(ctx, config)

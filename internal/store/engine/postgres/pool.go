@@ -41,6 +41,7 @@ type conn struct {
 	*pgconn.PgConn
 	prepared [statements]*pgconn.StatementDescription
 	root     context.Context //nolint:containedctx // the pool's
+	reserved bool            // the session may have locks
 	used     time.Time       // last
 }
 
@@ -137,17 +138,18 @@ func (p *pool) put(c *conn) {
 	case c.IsClosed() || c.IsBusy():
 		c.discard()
 		<-p.slots
-	case c.TxStatus() == 'I':
+	case c.TxStatus() == 'I' && !c.reserved:
 		p.store(c)
 	default:
 		p.resets.Go(func() {
 			ctx, cancel := context.WithTimeout(p.root, resetTime)
 			defer cancel()
-			if err := execute(ctx, c.PgConn, "ROLLBACK"); err != nil || c.TxStatus() != 'I' {
+			if err := execute(ctx, c.PgConn, "ROLLBACK; "+text[releaseLocks]); err != nil || c.TxStatus() != 'I' {
 				c.discard()
 				<-p.slots
 				return
 			}
+			c.reserved = false
 			p.store(c)
 		})
 	}

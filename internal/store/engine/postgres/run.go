@@ -24,9 +24,10 @@ type run struct {
 	done  bool  // the function has returned
 
 	conn      *conn
-	begun     bool   // conn is in this run's transaction
-	exclusive bool   // no other transaction commits: reads need no tracking
-	number    string // PostgreSQL's, of an exclusive run
+	begun     bool    // conn is in this run's transaction
+	exclusive bool    // no other transaction commits: reads need no tracking
+	number    string  // PostgreSQL's, of an exclusive run
+	reserved  []int64 // locks to take before the snapshot
 }
 
 func (s *Store) newRun(ctx context.Context) *run {
@@ -83,12 +84,27 @@ func (r *run) beginExclusive() error {
 
 // read runs a query on the run's snapshot, and gives each row to row, whose argument is valid during the call.
 func (r *run) read(st statement, row func([][]byte) error, params ...[]byte) error {
-	return r.query(func(p *pipe) {
+	queues := !r.begun && r.reserved != nil
+	err := r.query(func(p *pipe) {
+		if queues {
+			p.c.reserved = true
+			p.send(reserveLocks, int8s(r.reserved))
+			p.endTransaction()
+		}
 		if !r.begun {
 			p.send(beginRead)
 		}
 		p.send(st, params...)
-	}, row)
+	}, func(values [][]byte) error {
+		if len(values) == 0 { // of reserveLocks
+			return nil
+		}
+		return row(values)
+	})
+	if queues {
+		r.start = r.s.clock.Now() // waiting for the locks is not the function's time
+	}
+	return err
 }
 
 // query sends what send says and reads the answers. Where nothing was read yet, a connection that turns out to be dead
@@ -205,11 +221,18 @@ func (v reader) Scan(r store.Range, o store.ScanOptions) iter.Seq2[store.Item, e
 
 // pipe sends statements one after the other and reads their answers in the same order.
 type pipe struct {
-	c *conn
-	p *pgconn.Pipeline
+	c    *conn
+	p    *pgconn.Pipeline
+	ends int // of transactions inside the pipeline, whose answers were not read yet
 }
 
-func (c *conn) pipe(ctx context.Context) *pipe { return &pipe{c, c.StartPipeline(ctx)} }
+func (c *conn) pipe(ctx context.Context) *pipe { return &pipe{c: c, p: c.StartPipeline(ctx)} }
+
+// endTransaction makes what was sent so far a transaction of its own. What follows runs also if that fails.
+func (p *pipe) endTransaction() {
+	p.p.SendPipelineSync()
+	p.ends++
+}
 
 func (p *pipe) send(st statement, params ...[]byte) {
 	p.p.SendQueryStatement(p.c.prepared[st], params, inBinary, inBinary)
@@ -225,7 +248,8 @@ func (p *pipe) next(row func([][]byte) error) (more bool, err error) {
 	}
 	result, ok := answer.(*pgconn.ResultReader)
 	if !ok {
-		return false, nil
+		p.ends--
+		return p.ends >= 0, nil
 	}
 	for result.NextRow() {
 		if row != nil && err == nil {

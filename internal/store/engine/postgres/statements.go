@@ -24,6 +24,8 @@ const (
 	keysForward
 	keysBackward
 	takeLocks
+	reserveLocks
+	releaseLocks
 	checkPoints
 	checkRange
 	deleteRange
@@ -46,6 +48,9 @@ var text = [statements]string{
 	keysBackward: "SELECT k, x FROM gust_kv WHERE k >= $1::bytea AND k < $2::bytea ORDER BY k DESC LIMIT $3::bigint",
 	takeLocks: `SELECT pg_current_xact_id()::text, count(CASE WHEN exclusive THEN pg_advisory_xact_lock(id)::text
 		ELSE pg_advisory_xact_lock_shared(id)::text END) FROM unnest($1::bigint[], $2::boolean[]) AS l(id, exclusive)`,
+	// For the session: they are there before the snapshot.
+	reserveLocks: "SELECT FROM (SELECT count(pg_advisory_lock(id)::text) FROM unnest($1::bigint[]) AS l(id)) AS taken",
+	releaseLocks: "SELECT pg_advisory_unlock_all()",
 	checkPoints: `SELECT CASE WHEN EXISTS (SELECT FROM unnest($1::bytea[], $2::bigint[]) AS r(k, x)
 		LEFT JOIN gust_kv USING (k) WHERE gust_kv.x IS DISTINCT FROM nullif(r.x, 0)) THEN gust_conflict() END`,
 	checkRange: `SELECT CASE WHEN coalesce((SELECT array_agg(x ORDER BY k) FROM gust_kv

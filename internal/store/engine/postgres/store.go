@@ -9,8 +9,9 @@
 // for each other; looks whether the rows that were read are still the same; writes; commits (commit.go). Whoever holds
 // its locks until its commit is durable commits as if it had run alone at that moment, so transactions are
 // serializable in the order of their commits. PostgreSQL's own SERIALIZABLE promises some serial order, not this one,
-// and its page-sized locks conflict where keys do not. After three conflicts the function runs under a lock that keeps
-// all commits out, where it cannot conflict.
+// and its page-sized locks conflict where keys do not. After three conflicts the function queues for what it read, with
+// the same locks taken before its snapshot; after three more, when it reads other things each time, it runs under a lock
+// that keeps all commits out, where it cannot conflict.
 //
 // Read this file, then run.go and tx.go (what a transaction reads and writes), lock.go, commit.go; schema.go has the
 // tables.
@@ -32,18 +33,20 @@ import (
 )
 
 const (
-	maxConflicts = 3 // how often a function runs beside others before all commits wait for it
+	maxConflicts = 3 // how often a function runs beside others before it queues for what it reads
+	maxQueued    = 3 // how often it runs so, before all commits wait for it
 	maxLost      = 3 // how often an Update runs again because its connection was lost before the commit
 )
 
 // Store implements store.Store.
 type Store struct {
 	pool       *pool
-	name       string // of the database, for messages
-	clock      clock.Clock
+	name       string         // of the database, for messages
+	clock      clock.Clock    // the machine's: the limits of a transaction
+	time       *clock.Service // of Now
 	log        *slog.Logger
 	seed       uint64 // of lock ids: stores in one database do not share locks
-	now        engine.Time
+	hot        hotKeys
 	hub        engine.Hub
 	hints      hints
 	hintConfig *pgconn.Config
@@ -65,14 +68,24 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 		return err
 	}
 	defer s.leave()
+	var again reservation // what the last run read and wrote
 	for conflicts, lost := 0, 0; ; {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("store: update: %w", err)
 		}
-		err := s.attempt(ctx, fn, conflicts >= maxConflicts)
+		t := &tx{run: s.newRun(ctx)}
+		switch {
+		case conflicts >= maxConflicts && (again.all || conflicts >= maxConflicts+maxQueued):
+			t.exclusive = true
+		case conflicts >= maxConflicts:
+			t.reserved = again.ids
+			s.hot.heat(again.ids, s.clock.Now())
+		}
+		err := s.attempt(t, fn)
 		switch {
 		case errors.Is(err, errConflict):
 			conflicts++
+			again = s.reservation(t)
 		case errors.Is(err, errNotCommitted) && lost < maxLost:
 			lost++
 		default:
@@ -81,11 +94,10 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 	}
 }
 
-// attempt runs fn once and commits. exclusive keeps other commits out from before fn until after the commit.
-func (s *Store) attempt(ctx context.Context, fn func(store.Tx) error, exclusive bool) error {
-	t := &tx{run: s.newRun(ctx)}
+// attempt runs fn once and commits.
+func (s *Store) attempt(t *tx, fn func(store.Tx) error) error {
 	defer t.close()
-	if exclusive {
+	if t.exclusive {
 		if err := t.beginExclusive(); err != nil {
 			return err
 		}
@@ -134,8 +146,8 @@ func (s *Store) View(ctx context.Context, fn func(store.Reader) error) error {
 // Watch implements store.Store. Hints of this process come at once, those of others by NOTIFY.
 func (s *Store) Watch(topic []byte) (hint <-chan struct{}, stop func()) { return s.hub.Watch(topic) }
 
-// Now implements store.Store: this machine's clock, never going backwards.
-func (s *Store) Now() time.Time { return s.now.At(s.clock.Now()) }
+// Now implements store.Store.
+func (s *Store) Now() time.Time { return s.time.Now() }
 
 // Close waits for the transactions that run, then closes all connections. Later calls answer store.ErrClosed.
 func (s *Store) Close() error {

@@ -36,11 +36,22 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 	if v, known := t.writes.Get(key); known {
 		return ownValue(v), nil
 	}
+	t.queue(key)
 	value, x, err := t.get(key)
 	if err == nil {
 		t.note(string(key), x)
 	}
 	return value, err
+}
+
+// queue makes the first read wait for its key if that is hot.
+func (t *tx) queue(key []byte) {
+	if t.conn != nil || t.reserved != nil {
+		return
+	}
+	if id := t.s.lockID(kindKey, string(key)); t.s.hot.hot(id, t.s.clock.Now()) {
+		t.reserved = []int64{id}
+	}
 }
 
 // GetMany implements store.Reader.
