@@ -53,7 +53,7 @@ type Store interface {
 	// Watch delivers hints that a transaction called Notify(topic). Hints coalesce and may be lost: every waiter also
 	// polls. stop releases the watch.
 	Watch(topic []byte) (hint <-chan struct{}, stop func())
-	// Now is service time. It never goes backwards in a process.
+	// Now is service time: what the clock.Service of the layers above tells. It never goes backwards in a process.
 	Now() time.Time
 	Close() error
 }

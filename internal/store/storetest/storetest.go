@@ -26,7 +26,13 @@ func New(tb testing.TB) store.Store {
 // NewWithClock is New with a clock of the test's.
 func NewWithClock(tb testing.TB, c clock.Clock) store.Store {
 	tb.Helper()
-	s, err := pebble.Open(pebble.Options{Ephemeral: true, Clock: c, Log: slog.New(slog.DiscardHandler)})
+	return NewWithTime(tb, clock.NewService(c))
+}
+
+// NewWithTime is New with the test's service time.
+func NewWithTime(tb testing.TB, c *clock.Service) store.Store {
+	tb.Helper()
+	s, err := pebble.Open(pebble.Options{Ephemeral: true, Clock: c.Machine(), Time: c, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatalf("open a store in memory: %v", err)
 	}

@@ -18,10 +18,11 @@ import (
 
 // Options says where the store is. Clock and Log are required.
 type Options struct {
-	Dir       string // made if absent; used by nothing else
-	Ephemeral bool   // in memory: Dir and FS are not used
-	FS        vfs.FS // nil: the machine's
-	Clock     clock.Clock
+	Dir       string         // made if absent; used by nothing else
+	Ephemeral bool           // in memory: Dir and FS are not used
+	FS        vfs.FS         // nil: the machine's
+	Clock     clock.Clock    // the machine's
+	Time      *clock.Service // that Now tells; nil: one that follows Clock
 	Log       *slog.Logger
 
 	noSync bool // acknowledge before the fsync: only to show that the crash tests notice
@@ -36,6 +37,9 @@ func Open(o Options) (_ *Store, err error) {
 		o.Dir, o.FS = "/memory", vfs.NewMem()
 	case o.FS == nil:
 		o.FS = vfs.Default
+	}
+	if o.Time == nil {
+		o.Time = clock.NewService(o.Clock)
 	}
 	if err := makeDir(o.FS, o.Dir); err != nil {
 		return nil, fmt.Errorf("store: make %s: %w", o.Dir, err)
@@ -56,7 +60,7 @@ func Open(o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, openError(o.Dir, err)
 	}
-	s := &Store{db: db, lock: lock, dir: o.Dir, fs: o.FS, memory: o.Ephemeral, clock: o.Clock, noSync: o.noSync || acknowledgeEarly, idle: make(chan struct{})}
+	s := &Store{db: db, lock: lock, dir: o.Dir, fs: o.FS, memory: o.Ephemeral, clock: o.Clock, time: o.Time, noSync: o.noSync || acknowledgeEarly, idle: make(chan struct{})}
 	if err := s.loadOrder(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -39,9 +39,9 @@ type Store struct {
 	lock   *pebble.Lock
 	dir    string
 	fs     vfs.FS
-	memory bool // no files
-	clock  clock.Clock
-	now    engine.Time
+	memory bool           // no files
+	clock  clock.Clock    // the machine's: the limits of a transaction
+	time   *clock.Service // of Now
 	hub    engine.Hub
 	noSync bool // tests only: acknowledges before the fsync
 
@@ -122,8 +122,8 @@ func (s *Store) View(ctx context.Context, fn func(store.Reader) error) error {
 // Watch implements store.Store.
 func (s *Store) Watch(topic []byte) (hint <-chan struct{}, stop func()) { return s.hub.Watch(topic) }
 
-// Now implements store.Store: the wall clock, never going backwards.
-func (s *Store) Now() time.Time { return s.now.At(s.clock.Now()) }
+// Now implements store.Store.
+func (s *Store) Now() time.Time { return s.time.Now() }
 
 // Err is nil while the store works. After a write to the disk failed it stays not nil: what reached the disk is then
 // unknown until the store is opened again.
