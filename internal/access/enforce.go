@@ -49,6 +49,9 @@ func (e *Enforce) Authenticate(r *http.Request, sig *sigv4.Signature, now time.T
 	return id, body, nil
 }
 
+// maxAccessKeyID is the longest access key id. Source: "AccessKey", IAM API reference, read 2026-11.
+const maxAccessKeyID = 128
+
 // key finds what sig claims to be made with.
 func (e *Enforce) key(r *http.Request, sig *sigv4.Signature, now time.Time) (k Key, longTerm bool, err error) {
 	if sig.Token != "" {
@@ -60,6 +63,9 @@ func (e *Enforce) key(r *http.Request, sig *sigv4.Signature, now time.Time) (k K
 	}
 	if strings.HasPrefix(sig.AccessKeyID, sessionPrefix) {
 		return Key{}, false, unknownKey(sig.AccessKeyID) // a session's key without its token
+	}
+	if len(sig.AccessKeyID) > maxAccessKeyID {
+		return Key{}, false, unknownKey(sig.AccessKeyID[:maxAccessKeyID])
 	}
 	k, found, err := e.keys.Key(r.Context(), sig.AccessKeyID)
 	if err != nil {

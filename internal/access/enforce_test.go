@@ -25,6 +25,9 @@ func (k keys) Key(_ context.Context, id string) (access.Key, bool, error) {
 	if id == "AKIADOWN" {
 		return access.Key{}, false, errors.New("disk")
 	}
+	if len(id) > 128 {
+		return access.Key{}, false, errors.New("too long to be a key of the store")
+	}
 	key, ok := k[id]
 	return key, ok, nil
 }
@@ -53,6 +56,7 @@ func TestEnforce(t *testing.T) {
 		{"wrong secret", &sigv4.Keys{AccessKeyID: "AKIABOB", SecretAccessKey: "Secret"}, "eu-west-1", now, "", "InvalidSignatureException", "SignatureDoesNotMatch"},
 		{"inactive", &sigv4.Keys{AccessKeyID: "AKIAOLD", SecretAccessKey: "secret"}, "eu-west-1", now, "", "UnrecognizedClientException", "InvalidAccessKeyId"},
 		{"unknown", &sigv4.Keys{AccessKeyID: "AKIANONE", SecretAccessKey: "secret"}, "eu-west-1", now, "", "UnrecognizedClientException", "InvalidAccessKeyId"},
+		{"unknown, and longer than any", &sigv4.Keys{AccessKeyID: strings.Repeat("A", 40_000), SecretAccessKey: "secret"}, "eu-west-1", now, "", "UnrecognizedClientException", "InvalidAccessKeyId"},
 		{"an account, as in development", &sigv4.Keys{AccessKeyID: "123456789012", SecretAccessKey: "x"}, "eu-west-1", now, "", "UnrecognizedClientException", "InvalidAccessKeyId"},
 		{"unsigned", nil, "", now, "", "MissingAuthenticationTokenException", "AccessDenied"},
 		{"no region's characters", &sigv4.Keys{AccessKeyID: "AKIABOB", SecretAccessKey: "secret"}, "eu:west", now, "", "InvalidSignatureException", ""},

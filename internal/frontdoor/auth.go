@@ -103,9 +103,10 @@ func (t *target) missingOpen() bool {
 	return rt.NoAuth
 }
 
-// verified refuses the answer to a call whose streamed body was not read to its end: then nothing shows yet who sent it.
+// verified refuses the answer to a call whose body was not read to its end: then nothing shows yet that it is what was
+// signed, or not even who sent it.
 func (d *Door) verified(c *call) error {
-	if b := c.auth.body; b == nil || !b.Pending() {
+	if c.auth.body == nil {
 		return nil
 	}
 	return drained(c.auth.body)
@@ -125,8 +126,8 @@ func checkService(c *call) error {
 
 // drained wants the end of a body of which a decompressor may have left something.
 func drained(b *sigv4.Body) error {
-	for b.Pending() {
-		if n, err := b.Read(make([]byte, 1)); n > 0 || err != nil && b.Pending() {
+	for !b.Settled() {
+		if n, err := b.Read(make([]byte, 1)); n > 0 || err != nil && !b.Settled() {
 			if err == nil {
 				err = &wire.FrameworkError{
 					Code: "SerializationException", Status: http.StatusBadRequest, Sender: true,

@@ -49,6 +49,14 @@ func refusal(t target, err error) error {
 	return f
 }
 
+// cut bounds what logs and messages show of a client's text.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n] + "..."
+}
+
 // forLog is what the audit says of a refused call: not the canonical string, which holds session tokens.
 func forLog(err error) error {
 	var e *access.Error
@@ -58,5 +66,5 @@ func forLog(err error) error {
 	line, _, _ := strings.Cut(e.Message, "\n")
 	line, _, _ = strings.Cut(line, " Authorization=")
 	line, _, _ = strings.Cut(line, " in Authorization header: ")
-	return &access.Error{Code: e.Code, Message: line}
+	return &access.Error{Code: e.Code, Message: cut(line, 256)}
 }

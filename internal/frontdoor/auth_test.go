@@ -149,6 +149,36 @@ func TestEnforcingDoorVerifiesBodies(t *testing.T) {
 	}
 }
 
+// TestNamedDigestsAreComparedToTheEnd: a service that does not read its stream to the end has not seen whether it is what
+// the digest in the head names, so its answer does not count.
+func TestNamedDigestsAreComparedToTheEnd(t *testing.T) {
+	named := digest("hello")
+	for _, c := range []struct {
+		name, sent string
+		read       int64
+		status     int
+	}{
+		{"whole", "hello", 100, 200},
+		{"exactly", "hello", 5, 200},
+		{"cut", "hello", 2, 400},
+		{"altered", "hullo", 100, 403},
+		{"altered, exactly", "hullo", 5, 403},
+		{"altered, cut", "hullo", 2, 400},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var used []string
+			d := mustEnforcingDoor(t, &uploads{read: c.read}, &used)
+			r := signed(t, sigv4.Keys{AccessKeyID: "AKIAGOOD", SecretAccessKey: "secret"}, "upload", http.MethodPut, base+"/stored", "hello", named)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(c.sent)), int64(len(c.sent))
+			w := httptest.NewRecorder()
+			d.ServeHTTP(w, r)
+			if w.Code != c.status {
+				t.Errorf("%d %s, want %d", w.Code, w.Body, c.status)
+			}
+		})
+	}
+}
+
 // unread fails the test when somebody reads it.
 type unread struct{ t *testing.T }
 

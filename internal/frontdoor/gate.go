@@ -97,6 +97,12 @@ type record struct {
 	inProcess          bool
 }
 
+// What a log line shows of a client's text, in bytes: a head may hold 64 KiB, and nobody has signed it.
+const (
+	maxLogged      = 128
+	maxLoggedError = 1 << 10
+)
+
 // account writes the metrics and the audit line of the call req: failures of the server as errors, of an outside caller as
 // information, and what went well at debug level.
 func (g *Gate) account(ctx context.Context, req reqctx.Request, r record) {
@@ -123,7 +129,7 @@ func (g *Gate) account(ctx context.Context, req reqctx.Request, r record) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("service", r.service), slog.String("operation", r.operation), slog.Int("status", r.status),
+		slog.String("service", cut(r.service, maxLogged)), slog.String("operation", cut(r.operation, maxLogged)), slog.Int("status", r.status),
 		slog.Duration("took", r.took), slog.String("account", req.Account), slog.String("region", req.Region),
 		slog.String("principal", req.PrincipalARN),
 	}
@@ -131,7 +137,11 @@ func (g *Gate) account(ctx context.Context, req reqctx.Request, r record) {
 		attrs = append(attrs, slog.Bool("in_process", true))
 	}
 	if r.err != nil {
-		attrs = append(attrs, slog.String("error", r.err.Error()))
+		text := r.err.Error()
+		if level < slog.LevelError { // a caller's mistake, which may hold what the caller has sent
+			text = cut(text, maxLoggedError)
+		}
+		attrs = append(attrs, slog.String("error", text))
 	}
 	g.log.LogAttrs(reqctx.With(ctx, req), level, "api call", attrs...)
 }

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/gustcloud/gust/internal/access/sigv4"
 	"github.com/gustcloud/gust/internal/awsapi/logs"
 	"github.com/gustcloud/gust/internal/awsapi/sts"
 	"github.com/gustcloud/gust/internal/base/clock"
@@ -107,5 +109,29 @@ func TestInProcessCallsAreAuthorized(t *testing.T) {
 		if _, err = c.caller.CallJSON(ctx, "sts", "GetCallerIdentity", nil); c.allowed != (err == nil) {
 			t.Errorf("%s with a tree: %v", name, err)
 		}
+	}
+}
+
+// TestAuditLinesAreShort: an unsigned head of 64 KiB must not become a log line of its size.
+func TestAuditLinesAreShort(t *testing.T) {
+	d := mustDoor(t, nil)
+	long := strings.Repeat("a", 50_000)
+	for _, h := range []string{
+		"X-Amz-Target: Logs_20140328." + long, "X-Amz-Target: " + long + ".Call", "X-Amz-Target: " + long,
+		"Authorization: AWS4-HMAC-SHA256 Credential=" + long, "Authorization: AWS4-HMAC-SHA256 " + long,
+		"Authorization: AWS4-HMAC-SHA256 Credential=AK/20261125/" + long + "/logs/aws4_request, SignedHeaders=host, Signature=00",
+		"Origin: https://" + long, "Content-Encoding: " + long, "Smithy-Protocol: " + long,
+	} {
+		r := signed(t, sigv4.Keys{}, "", http.MethodPost, base+"/?Action="+long, "{}", h, "X-Amz-Date: 20261125T101500Z")
+		d.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	lines := 0
+	for line := range strings.Lines(d.log.String()) {
+		if lines++; len(line) > 2<<10 {
+			t.Errorf("a line of %d bytes: %.300s", len(line), line)
+		}
+	}
+	if lines != 9 {
+		t.Errorf("%d lines", lines)
 	}
 }

@@ -99,9 +99,7 @@ func refused(code, message string) error {
 
 // quoteShort quotes what a client sent, cut to what a message may show.
 func quoteShort(s string) string {
-	if len(s) > 100 {
-		s = s[:100] + "..."
-	}
+	s = cut(s, 100)
 	return `"` + strings.Map(func(r rune) rune {
 		if r < ' ' || r == '"' || r == '<' || r == '>' || r == 0x7f {
 			return '?'

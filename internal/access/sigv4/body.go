@@ -60,6 +60,12 @@ func (b *Body) Close() error { return b.src.Close() }
 // Pending tells that not even the head is verified before io.EOF: the signature covers a digest that nothing names.
 func (b *Body) Pending() bool { return b.pending }
 
+// Settled tells that nothing of the body is left to verify: all was read, or none of it is covered by anything that its
+// bytes have not shown yet. Signed events are verified one by one, and a service may answer before the last.
+func (b *Body) Settled() bool {
+	return b.err != nil && errors.Is(b.err, io.EOF) || b.hash == nil && b.chunks == nil
+}
+
 // unchunk makes b read chunks.
 func (b *Body) unchunk(h http.Header, p payload, s chunkSigner) (err error) {
 	b.chunks, err = newChunkReader(b.src, h, p, b.length, s)
