@@ -4,22 +4,28 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gustcloud/gust/internal/store"
 )
 
-// Limits of one transaction.
+// Limits of one transaction. Of bodies it writes at most these bytes, and one message more of each kind: with the keys of
+// some hundred messages less than store.MaxTransaction.
 const (
 	batchRequests = 128
-	batchBytes    = 4 << 20 // of bodies that are sent
+	sentBytes     = 2 << 20 // of the bodies that are sent
+	inboxBytes    = 1 << 20 // of those that Put has left
+	deadBytes     = 1 << 20 // of those that go to the dead-letter queue
+	receivedBytes = 4 << 20 // of those that are handed out: they are only read
 	batchInbox    = 128     // messages that Put has left
 	batchWindows  = 256     // deduplication ids that are forgotten
 	trimAtOnce    = 256     // messages that are too old
 	pollEvery     = time.Second
 	maxPoll       = 5 * time.Second // of a queue in which nothing happens
 	// lookBack is how far in the past another node may put a visible message: its clock, and the time a transaction takes.
-	lookBack = store.MaxDuration + 5*time.Second
+	lookBack   = store.MaxDuration + 5*time.Second
+	wholeEvery = time.Minute // a look at all that is visible, wherever it stands: a node's clock may be far behind
 )
 
 type op byte
@@ -79,7 +85,11 @@ func (q *Queue) Run(ctx context.Context) error {
 			inbox, poll = true, min(2*poll, maxPoll)
 			timer.Reset(poll)
 		}
-		if inbox = q.commit(ctx, batch, inbox); inbox {
+		var err error
+		switch inbox, err = q.commit(ctx, batch, inbox); {
+		case err != nil:
+			timer.Reset(pollEvery) // what the inbox holds waits for it
+		case inbox:
 			timer.Reset(0)
 		}
 	}
@@ -88,7 +98,7 @@ func (q *Queue) Run(ctx context.Context) error {
 // gather takes what else waits.
 func (q *Queue) gather(r *request) []*request {
 	batch, size := []*request{r}, len(r.message.Body)
-	for len(batch) < batchRequests && size < batchBytes {
+	for len(batch) < batchRequests && size < sentBytes {
 		select {
 		case r := <-q.requests:
 			batch, size = append(batch, r), size+len(r.message.Body)
@@ -99,11 +109,11 @@ func (q *Queue) gather(r *request) []*request {
 	return batch
 }
 
-// commit carries out a batch in one transaction and tells its callers. more: the inbox may hold more.
-func (q *Queue) commit(ctx context.Context, batch []*request, inbox bool) (more bool) {
+// commit carries out a batch and tells its callers. more: the inbox may hold more.
+func (q *Queue) commit(ctx context.Context, batch []*request, inbox bool) (more bool, err error) {
 	live := batch[:0]
 	for _, r := range batch {
-		if err := r.ctx.Err(); err != nil {
+		if r.ctx.Err() != nil {
 			r.err = context.Cause(r.ctx)
 			close(r.done)
 			continue
@@ -111,30 +121,62 @@ func (q *Queue) commit(ctx context.Context, batch []*request, inbox bool) (more 
 		live = append(live, r)
 	}
 	if len(live) == 0 && !inbox {
-		return false
+		return false, nil
+	}
+	more, err = q.transact(ctx, live, inbox)
+	if len(live) == 0 || len(live) == 1 && !inbox || !divisible(err) {
+		for _, r := range live {
+			r.err = err
+			close(r.done)
+		}
+		return more, err
+	}
+	for i, r := range live {
+		_, r.err = q.transact(ctx, live[i:i+1], false)
+		close(r.done)
+	}
+	if inbox {
+		return q.transact(ctx, nil, true)
+	}
+	return false, nil
+}
+
+// divisible tells whether err may be that of one request, so that the others succeed without it: a dead-letter queue that
+// does not take the message, a damaged record.
+func divisible(err error) bool {
+	for _, all := range []error{store.ErrUnknownOutcome, store.ErrUnavailable, store.ErrTooLong, store.ErrClosed, ErrClosed} {
+		if errors.Is(err, all) {
+			return false
+		}
+	}
+	return err != nil
+}
+
+// transact carries out requests in one transaction.
+func (q *Queue) transact(ctx context.Context, live []*request, inbox bool) (more bool, err error) {
+	if now := q.Store.Now(); q.Shared && !now.Before(q.nextWhole) {
+		q.cursor, q.nextWhole = time.Time{}, now.Add(wholeEvery)
 	}
 	var b *transaction
-	err := q.Store.Update(ctx, func(tx store.Tx) (err error) {
+	err = q.Store.Update(ctx, func(tx store.Tx) (err error) {
 		b = &transaction{q: q, tx: tx, now: q.Store.Now(), cursor: q.cursor, oldest: q.oldest}
 		return b.run(live, inbox)
 	})
-	q.cursor, q.oldest = time.Time{}, 0 // unknown, should the outcome be
-	if err == nil {
-		q.cursor, q.oldest = b.cursor, b.oldest
-		if b.visible {
-			q.signal()
+	if err != nil {
+		q.cursor, q.oldest = time.Time{}, 0 // it may have been carried out
+		if ctx.Err() != nil && !errors.Is(err, store.ErrUnknownOutcome) {
+			err = ErrClosed
 		}
+		return false, err
+	}
+	q.cursor, q.oldest = b.cursor, b.oldest
+	if b.visible {
+		q.signal()
 	}
 	for i, r := range live {
-		if r.err = err; err == nil {
-			b.results[i].into(r)
-		}
-		close(r.done)
+		b.results[i].into(r)
 	}
-	if ctx.Err() != nil {
-		return false
-	}
-	return err != nil && inbox || err == nil && b.more
+	return b.more, nil
 }
 
 // transaction is one run of a batch. Nothing of it is seen before the commit.
@@ -147,9 +189,10 @@ type transaction struct {
 	counter counter
 	cursor  time.Time
 	oldest  uint64
-	bytes   int  // of bodies that were received
 	visible bool // somebody may receive more than before
 	more    bool // the inbox holds more
+
+	received, dead int // bytes of bodies that are handed out, and that go to the dead-letter queue
 }
 
 // result is what a request gets.
@@ -304,17 +347,17 @@ func (b *transaction) takeInbox() error {
 	}
 	var m Message
 	var keys [][]byte
-	n := 0
+	n, size := 0, 0
 	for it, err := range b.tx.Snapshot().Scan(b.q.kindRange(kindInbox), store.ScanOptions{}) {
 		if err != nil {
 			return err
 		}
 		key := append([]byte{}, it.Key...)
-		keys = append(keys, key)
-		whole, ok := decodeInbox(&m, it.Value)
-		if !ok {
+		whole, err := decodeInbox(&m, it.Value, len(keys))
+		if err != nil {
 			return damaged(key)
 		}
+		keys = append(keys, key)
 		if !whole {
 			continue
 		}
@@ -332,7 +375,8 @@ func (b *transaction) takeInbox() error {
 			b.tx.Delete(k)
 		}
 		keys = nil
-		if n++; n == batchInbox {
+		size += len(m.Body)
+		if n++; n == batchInbox || size >= inboxBytes {
 			b.more = true
 			break
 		}

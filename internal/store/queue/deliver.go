@@ -7,6 +7,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/gustcloud/gust/internal/store"
 )
 
 // Delivery says how Deliver treats messages.
@@ -36,8 +38,8 @@ func again(n int) time.Duration {
 	return min(time.Second<<(n-1), maxAgain)
 }
 
-// Deliver gives every message of q to d.To, at least once, and removes it when that returns nil. It returns when ctx ends,
-// or with the error of the store.
+// Deliver gives every message of q to d.To, at least once, and removes it when that returns nil. While the database cannot
+// be reached it waits. It returns when ctx ends, or with another error of the store.
 func (q *Queue) Deliver(ctx context.Context, d Delivery) error {
 	if d.Workers == 0 {
 		d.Workers = deliveryWorkers
@@ -66,13 +68,14 @@ func (q *Queue) Deliver(ctx context.Context, d Delivery) error {
 func (q *Queue) deliver(ctx context.Context, d Delivery) error {
 	for ctx.Err() == nil {
 		list, err := q.Receive(ctx, ReceiveOptions{Max: 1, Visibility: d.Visibility, Wait: receiveWait})
-		if err != nil {
-			return unlessEnded(ctx, err)
-		}
 		for _, m := range list {
-			if err := q.deliverOne(ctx, d, m); err != nil && ctx.Err() == nil {
-				return err
-			}
+			err = q.deliverOne(ctx, d, m)
+		}
+		switch {
+		case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrUnknownOutcome):
+			_ = q.Clock.Sleep(ctx, pollEvery) // what was not removed comes again
+		case err != nil:
+			return unlessEnded(ctx, err)
 		}
 	}
 	return nil

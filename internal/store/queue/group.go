@@ -70,7 +70,7 @@ func (b *transaction) takeGroup(e entry, o ReceiveOptions, to *result) error {
 		return err
 	}
 	for _, sequence := range list {
-		if len(to.received) == o.Max {
+		if len(to.received) == o.Max || b.full() {
 			break
 		}
 		_, st, found, err := b.load(sequence)

@@ -187,25 +187,26 @@ func encodeInbox(m Message) [][]byte {
 	return out
 }
 
-// decodeInbox adds a part to m and tells whether it was the last one.
-func decodeInbox(m *Message, b []byte) (whole, ok bool) {
-	if len(b) < 2 {
-		return false, false
+// decodeInbox adds part number n to m and tells whether it was the last one.
+func decodeInbox(m *Message, b []byte, n int) (whole bool, err error) {
+	if len(b) < 2 || int(b[0]) != n {
+		return false, errRecord
 	}
-	first, last := b[0] == 0, b[1] == 0
+	last := b[1] == 0
 	b = b[2:]
-	if first {
+	if n == 0 {
 		if len(b) < 8 {
-			return false, false
+			return false, errRecord
 		}
 		*m = Message{Delay: time.Duration(binary.BigEndian.Uint64(b))}
+		var ok bool
 		if m.Group, b, ok = cutText(b[8:]); !ok {
-			return false, false
+			return false, errRecord
 		}
 		if m.DedupID, b, ok = cutText(b); !ok {
-			return false, false
+			return false, errRecord
 		}
 	}
 	m.Body = append(m.Body, b...)
-	return last, true
+	return last, nil
 }

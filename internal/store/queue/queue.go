@@ -67,6 +67,8 @@ type Queue struct {
 	// Of Run.
 	cursor time.Time // nothing visible stands before it, but what another node has put there a moment ago
 	oldest uint64    // no message has a lower sequence number
+
+	nextWhole time.Time // of a shared queue: when the cursor is given up once
 }
 
 // Open returns the queue below d.Prefix, which need not exist; it starts nothing.

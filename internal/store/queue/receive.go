@@ -89,7 +89,7 @@ func (b *transaction) receiveAll(batch []*request) error {
 			continue
 		}
 		got := &b.results[i]
-		for len(due) > 0 && len(got.received) < r.receive.Max && b.bytes < batchBytes {
+		for len(due) > 0 && len(got.received) < r.receive.Max && !b.full() {
 			e := due[0]
 			due = due[1:]
 			if b.q.Ordered {
@@ -107,6 +107,9 @@ func (b *transaction) receiveAll(batch []*request) error {
 	}
 	return nil
 }
+
+// full tells whether no more bodies fit into the transaction.
+func (b *transaction) full() bool { return b.received >= receivedBytes || b.dead >= deadBytes }
 
 // due returns up to n entries that are visible, and when the next one will be; and moves the cursor to the first of them.
 func (b *transaction) due(n int) (list []entry, next time.Time, err error) {
@@ -171,6 +174,7 @@ func (b *transaction) take(sequence uint64, o ReceiveOptions) (st state, out *Re
 	}
 	if o.MaxReceives > 0 && o.DeadLetter != nil && st.receives >= uint64(o.MaxReceives) {
 		received.Epoch = st.receives
+		b.dead += len(received.Body)
 		if err := o.DeadLetter(b.tx, received); err != nil {
 			return st, nil, err
 		}
@@ -179,7 +183,7 @@ func (b *transaction) take(sequence uint64, o ReceiveOptions) (st state, out *Re
 	st.receives++
 	st.visible = b.now.Add(o.Visibility)
 	b.tx.Set(b.q.stateKey(sequence), encodeState(st))
-	b.bytes += len(received.Body)
+	b.received += len(received.Body)
 	return st, &received, nil
 }
 
