@@ -19,10 +19,15 @@ type Fault struct {
 	QueryCode string // what a query-compatible service's query clients see; "" means Code
 	Prefix    string // of __type in JSON: "com.amazonaws.sqs#"
 	Cause     error  // what happened, for the log; never shown
+	// Details are elements of XML errors beside code and message, in their order: S3's, which no model has.
+	Details []Detail
 
 	typ   *typePlan      // of a modelled error, whose members are shown
 	value unsafe.Pointer // to its structure
 }
+
+// Detail is one element of an XML error that holds text.
+type Detail struct{ Name, Text string }
 
 // FrameworkError is an error of the protocol layer itself: no service's model has it.
 type FrameworkError struct {

@@ -94,6 +94,9 @@ func (e *xmlEncoder) errorBody(f *Fault) {
 	if f.Message != "" || f.typ == nil {
 		e.text("Message", f.Message)
 	}
+	for _, d := range f.Details {
+		e.text(d.Name, d.Text)
+	}
 	if f.typ == nil {
 		return
 	}
