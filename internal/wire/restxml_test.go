@@ -381,6 +381,12 @@ func TestRESTXMLErrors(t *testing.T) {
 			"modelled, S3", &parcels3, parcels3.lost(lost), 404,
 			bare(`<Code>ParcelLost</Code><Message>gone &amp; away</Message><Where>there</Where>`),
 		},
+		{
+			"details, S3", &parcels3, faultError{&Fault{
+				Code: "SignatureDoesNotMatch", Message: "No.", Status: 403, Details: []Detail{{"StringToSign", "a\n<b>"}, {"Empty", ""}},
+			}}, 403,
+			bare("<Code>SignatureDoesNotMatch</Code><Message>No.</Message><StringToSign>a\n&lt;b&gt;</StringToSign><Empty></Empty>"),
+		},
 		{"malformed, S3", &parcels3, malformed3, 400, bare(`<Code>MalformedXML</Code><Message>The XML you provided was not well-formed ` +
 			`or did not validate against our published schema</Message>`)},
 	}
