@@ -18,9 +18,10 @@ const (
 	workers    = 16  // that fire at a time
 	pollEvery  = time.Second
 	wholeEvery = 10 * time.Minute // a look at all that is due, wherever it stands
-	// lookBack is how far behind the present a new timer may stand: Put was given the time at the start of a transaction,
-	// by the clock of another node.
+	// lookBack is how old the time may be, on the machine's clock, at which a new timer stands: Put was given it at the start
+	// of a transaction, by the clock of another node.
 	lookBack     = store.MaxDuration + 5*time.Second
+	marksApart   = time.Second
 	firstBackoff = time.Second
 	maxBackoff   = 5 * time.Minute
 	maxFailed    = 10_000 // timers that are remembered to be tried again; others wait for the next whole look
@@ -29,7 +30,7 @@ const (
 // Deps is what Run needs.
 type Deps struct {
 	Store store.Store
-	Clock clock.Clock // service time: that of the store
+	Clock *clock.Service // that of the store
 	Log   *slog.Logger
 	// Fire changes the state that t belongs to, in the transaction that removes t. It may run several times for one
 	// firing, as any function of a transaction. After an error t stays and is tried again, 1 s later at first and 5 minutes
@@ -42,24 +43,29 @@ func (s Set) Run(ctx context.Context, d Deps) error {
 	r := &runner{set: s, Deps: d, failed: map[string]failure{}}
 	hint, stop := d.Store.Watch(s.prefix)
 	defer stop()
-	timer := d.Clock.NewTimer(0)
-	defer timer.Stop()
+	due := d.Clock.NewTimer(d.Clock.Now())
+	defer due.Stop()
+	poll := d.Clock.Machine().NewTimer(pollEvery) // hints get lost in the machine's time
+	defer poll.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-hint:
-		case <-timer.C:
+		case <-due.C:
+		case <-poll.C:
 		}
-		wait, err := r.round(ctx)
+		next, err := r.round(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil // the ordinary end
 			}
 			d.Log.ErrorContext(ctx, "timers cannot be read", "error", err)
-			wait = pollEvery
 		}
-		timer.Reset(wait)
+		if due.Stop(); !next.IsZero() {
+			due.Reset(next)
+		}
+		poll.Reset(pollEvery)
 	}
 }
 
@@ -67,12 +73,16 @@ func (s Set) Run(ctx context.Context, d Deps) error {
 type runner struct {
 	set Set
 	Deps
-	cursor    time.Time // nothing that is due stands before it, but what was set a moment ago
-	nextWhole time.Time
+	marks     []mark    // of the last rounds, the oldest first; nothing that is due stands before it
+	nextWhole time.Time // on the machine's clock
 
 	mu     sync.Mutex
 	failed map[string]failure // by key
 }
+
+// mark says that all that was due at a service time has fired, but what is set at such a time by transactions that ran then.
+// Those are over when the mark is lookBack old, however far service time was moved meanwhile.
+type mark struct{ machine, service time.Time }
 
 // failure is a timer whose Fire failed. It is tried again by itself: the cursor has gone past it.
 type failure struct {
@@ -81,49 +91,62 @@ type failure struct {
 	wait  time.Duration
 }
 
-// round fires what is due and returns when to look again.
-func (r *runner) round(ctx context.Context) (time.Duration, error) {
-	now := r.Store.Now()
-	if !now.Before(r.nextWhole) {
-		r.cursor, r.nextWhole = time.Time{}, now.Add(wholeEvery)
-	}
-	from := r.set.prefix // a whole look starts before every time
-	if !r.cursor.IsZero() {
-		from = store.AppendTime(r.set.prefix, r.cursor.Add(-lookBack))
-	}
-	r.fireAll(ctx, r.again(now))
-	var next time.Time
-	for {
-		due, more, err := r.due(ctx, from, now)
-		if err != nil {
-			return 0, err
+// round fires what is due and returns when something is due next; zero for never. What another node sets, and hints that
+// are lost, the polls find.
+func (r *runner) round(ctx context.Context) (next time.Time, err error) {
+	from, at := r.begin()
+	r.fireAll(ctx, r.again(at.service))
+	for more := true; more; {
+		var due batch
+		if due, more, err = r.due(ctx, from, at.service); err != nil {
+			return time.Time{}, err
 		}
 		r.fireAll(ctx, due.timers)
 		if ctx.Err() != nil {
-			return 0, ctx.Err()
+			return time.Time{}, ctx.Err()
 		}
-		if !more {
-			next = due.next
-			break
-		}
-		from = due.behind
+		from, next = due.behind, due.next
 	}
-	r.cursor = now
-	return r.wait(now, next), nil
+	r.end(at)
+	return r.next(next), nil
 }
 
-// wait is the time until next (zero: none is set), until a failed timer is due again, or until the next poll.
-func (r *runner) wait(now, next time.Time) time.Duration {
-	wait := pollEvery
-	if !next.IsZero() {
-		wait = min(wait, next.Sub(now))
+// begin returns the key from which a round looks, and its time.
+func (r *runner) begin() (from []byte, at mark) {
+	at = mark{machine: r.Clock.Machine().Now(), service: r.Store.Now()}
+	if !at.machine.Before(r.nextWhole) {
+		r.marks, r.nextWhole = nil, at.machine.Add(wholeEvery)
 	}
+	for len(r.marks) > 1 && at.machine.Sub(r.marks[1].machine) >= lookBack {
+		r.marks = r.marks[1:]
+	}
+	if len(r.marks) == 0 {
+		return r.set.prefix, at // a whole look starts before every time
+	}
+	return store.AppendTime(r.set.prefix, r.marks[0].service), at
+}
+
+// end notes that all that was due at a time has fired.
+func (r *runner) end(at mark) {
+	if len(r.marks) == 0 { // nothing has fired before: as if it had run for long
+		back := time.Duration(float64(lookBack) * r.Clock.Speed())
+		r.marks = []mark{{machine: at.machine.Add(-lookBack), service: at.service.Add(-back)}}
+	}
+	if at.machine.Sub(r.marks[len(r.marks)-1].machine) >= marksApart {
+		r.marks = append(r.marks, at)
+	}
+}
+
+// next is the first of t and the times at which failed timers are tried again.
+func (r *runner) next(t time.Time) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, f := range r.failed {
-		wait = min(wait, f.again.Sub(now))
+		if t.IsZero() || f.again.Before(t) {
+			t = f.again
+		}
 	}
-	return max(wait, 0)
+	return t
 }
 
 // batch is one page of due timers.

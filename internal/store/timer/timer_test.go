@@ -25,6 +25,7 @@ var set = timer.Of([]byte("x-timer-"))
 // fixture counts firings in the store: what a transaction that ran again or did not commit wrote does not count.
 type fixture struct {
 	store store.Store
+	clock *clock.Service
 	mu    sync.Mutex
 	fail  map[string]bool
 }
@@ -73,7 +74,8 @@ func (f *fixture) fired(t *testing.T) []string {
 func with(t *testing.T, n int, fn func(*testing.T, *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fixture{store: storetest.New(t), fail: map[string]bool{}}
+		c := clock.NewService(clock.System{})
+		f := &fixture{store: storetest.NewWithTime(t, c), clock: c, fail: map[string]bool{}}
 		stop := f.start(t, n)
 		defer stop()
 		fn(t, f)
@@ -86,7 +88,7 @@ func (f *fixture) start(t *testing.T, n int) (stop func()) {
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
-			d := timer.Deps{Store: f.store, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Fire: f.fire}
+			d := timer.Deps{Store: f.store, Clock: f.clock, Log: slog.New(slog.DiscardHandler), Fire: f.fire}
 			if err := set.Run(ctx, d); err != nil {
 				t.Error(err)
 			}
@@ -193,6 +195,61 @@ func TestATimerThatFailsHoldsUpNoOther(t *testing.T) {
 		f.mu.Unlock()
 		if got := f.until(t, 2); !slices.Equal(got, []string{"good=", "bad="}) {
 			t.Errorf("fired %q when it could", got)
+		}
+	})
+}
+
+// advance moves service time forwards.
+func (f *fixture) advance(t *testing.T, d time.Duration, speed float64) {
+	t.Helper()
+	a, err := f.clock.Plan(d, speed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.clock.Set(a)
+}
+
+// TestAJumpFiresAtOnce: what an advance makes due fires without any of the machine's time.
+func TestAJumpFiresAtOnce(t *testing.T) {
+	with(t, 1, func(t *testing.T, f *fixture) {
+		t.Helper()
+		start := f.store.Now()
+		f.put(t, start.Add(time.Hour), "a", "")
+		f.put(t, start.Add(36*time.Hour), "b", "")
+		f.put(t, start.Add(37*time.Hour), "c", "")
+		time.Sleep(2 * time.Second) // hints may be lost: until the next poll
+		machine := time.Now()
+		f.advance(t, 36*time.Hour, 1)
+		synctest.Wait()
+		if got := f.fired(t); !slices.Equal(got, []string{"a=", "b="}) || !time.Now().Equal(machine) {
+			t.Errorf("fired %q after %v", got, time.Since(machine))
+		}
+		f.advance(t, 0, 3600)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := f.fired(t); !slices.Equal(got, []string{"a=", "b=", "c="}) {
+			t.Errorf("fired %q at an hour in each second", got)
+		}
+	})
+}
+
+// TestATransactionThatAJumpOvertakes: a timer is set at the time when its transaction began, which is long ago when that ends.
+func TestATransactionThatAJumpOvertakes(t *testing.T) {
+	with(t, 1, func(t *testing.T, f *fixture) {
+		t.Helper()
+		time.Sleep(time.Minute)
+		began := f.store.Now()
+		f.advance(t, 36*time.Hour, 3600)
+		time.Sleep(2 * time.Second) // the runner has gone past that time
+		if err := f.store.Update(t.Context(), func(tx store.Tx) error {
+			_, err := set.Put(tx, began, timer.Timer{At: began, ID: "old"})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if got := f.fired(t); !slices.Equal(got, []string{"old="}) {
+			t.Errorf("fired %q", got)
 		}
 	})
 }
