@@ -41,6 +41,7 @@ func TestOnOneServer(t *testing.T) {
 		{"lost answer to commit", testLostAnswerToCommit},
 		{"end inside commit", testEndInsideCommit},
 		{"lock wait", testLockWait},
+		{"few connections", testFewConnections},
 	} {
 		t.Run(tt.name, func(t *testing.T) { t.Parallel(); tt.test(t, server) })
 	}

@@ -169,6 +169,51 @@ func testSynchronousCommit(t *testing.T, server *pgtest.Server) {
 	}
 }
 
+// testFewConnections: many transactions share few connections, and who gives up while waiting for one takes none away.
+func testFewConnections(t *testing.T, server *pgtest.Server) {
+	t.Helper()
+	s := mustOpen(t, server.URL()+"&pool_max_conns=2", testClock)
+	defer mustClose(t, s)
+	held := func(hold func()) error {
+		return s.View(t.Context(), func(r store.Reader) error {
+			_, err := r.Get([]byte("a"))
+			hold()
+			return err
+		})
+	}
+	if err := held(func() {
+		if err := held(func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			waits := make(chan error, 1)
+			go func() {
+				waits <- s.Update(ctx, func(tx store.Tx) error { tx.Set([]byte("a"), nil); cancel(); return nil })
+			}()
+			if err := <-waits; !errors.Is(err, context.Canceled) {
+				t.Errorf("Update without a connection = %v", err)
+			}
+		}); err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			if err := s.Update(t.Context(), func(tx store.Tx) error {
+				if _, err := tx.Get([]byte("a")); err != nil {
+					return err
+				}
+				tx.Set(fmt.Appendf(nil, "k%d", i), nil)
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // testFourthRunKeepsOthersOut: what conflicts again and again is at last run where those that disturb it wait: for the
 // key that it read, or, when it read too much for that, for the end of all commits.
 func testFourthRunKeepsOthersOut(t *testing.T, server *pgtest.Server) {

@@ -84,7 +84,7 @@ func (p *pool) connectFor(ctx context.Context) (*conn, error) {
 	}
 	result, gone := make(chan made), make(chan struct{})
 	p.resets.Go(func() {
-		c, err := p.connect(p.root)
+		c, err := p.connect()
 		select {
 		case result <- made{c, err}:
 			return
@@ -120,7 +120,9 @@ func (p *pool) take() *conn {
 	return c
 }
 
-func (p *pool) connect(ctx context.Context) (*conn, error) {
+func (p *pool) connect() (*conn, error) {
+	ctx, cancel := context.WithTimeout(p.root, queryTime)
+	defer cancel()
 	c, err := pgconn.ConnectConfig(ctx, p.config)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errConnect, err)

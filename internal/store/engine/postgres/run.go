@@ -14,6 +14,10 @@ import (
 	"github.com/gustcloud/gust/internal/store"
 )
 
+// queryTime is how long an answer is waited for, waits for locks included. Servers answer before, by their own limits; a
+// machine that is gone does not.
+const queryTime = 30 * time.Second
+
 // run is one run of a transaction's function: its connection, its time limit and its first error. The connection is
 // taken at the first read, where the snapshot begins, so that a transaction which only writes needs one round trip.
 type run struct {
@@ -132,7 +136,9 @@ func (r *run) tryQuery(send func(*pipe), row func([][]byte) error) (err error) {
 			return err
 		}
 	}
-	p := r.conn.pipe(r.ctx)
+	ctx, cancel := context.WithTimeout(r.ctx, queryTime)
+	defer cancel()
+	p := r.conn.pipe(ctx)
 	send(p)
 	for err := p.sync(); err == nil; {
 		var more bool
