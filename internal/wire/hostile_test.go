@@ -76,8 +76,6 @@ func nest(opening, inner, closing string, n int) string {
 	return strings.Repeat(opening, n) + inner + strings.Repeat(closing, n)
 }
 
-func fromHex(t *testing.T, text string) string { return string(unhex(t, text)) }
-
 // TestHostileBodiesAllocateInProportion decodes bodies that are made to cost, and counts what they allocate, garbage
 // included (a list that grew leaves twice its size): in proportion to their size, refused or not.
 func TestHostileBodiesAllocateInProportion(t *testing.T) {
@@ -86,8 +84,8 @@ func TestHostileBodiesAllocateInProportion(t *testing.T) {
 		return `{"Item":{"a":{"L":[` + strings.TrimSuffix(many(one+","), ",") + `]}}}`
 	}
 	deep := nest(`{"A":`, `{}`, `}`, maxDepth-10)
-	head := fromHex(t, "bf 61 57 bf 61 57 9f") // {"W":{"W":[
-	end := fromHex(t, "ff ff ff")
+	head := string(unhex(t, "bf 61 57 bf 61 57 9f")) // {"W":{"W":[
+	end := string(unhex(t, "ff ff ff"))
 	for _, tt := range []struct {
 		name, body string
 		schema     *Schema
@@ -111,8 +109,8 @@ func TestHostileBodiesAllocateInProportion(t *testing.T) {
 		{"CBOR: empty structures", head + many("\xa0") + end, wideSchema, ProtocolCBOR},
 		{"CBOR: structures as members", head + many("\xa1\x61A\xa0") + end, wideSchema, ProtocolCBOR},
 		{"CBOR: open maps of one entry", head + many("\xbf\x61M\xbf\x60\xa0\xff\xff") + end, wideSchema, ProtocolCBOR},
-		{"CBOR: sparse elements", fromHex(t, "bf 61 57 bf 61 53 9f") + many("\xa0") + end, wideSchema, ProtocolCBOR},
-		{"CBOR: a list that claims to be long", fromHex(t, "bf 61 57 bf 61 57 9b 7fffffffffffffff"), wideSchema, ProtocolCBOR},
+		{"CBOR: sparse elements", string(unhex(t, "bf 61 57 bf 61 53 9f")) + many("\xa0") + end, wideSchema, ProtocolCBOR},
+		{"CBOR: a list that claims to be long", string(unhex(t, "bf 61 57 bf 61 57 9b 7fffffffffffffff")), wideSchema, ProtocolCBOR},
 		{"CBOR: a name in many pieces", "\xbf\x7f" + many("\x60") + "\xff\xf6\xff", wideSchema, ProtocolCBOR},
 		{"CBOR: tags", "\xbf\x61x" + many("\xc1") + "\xf6\xff", wideSchema, ProtocolCBOR},
 		{"CBOR: deep lists", "\xbf\x61x" + many("\x9f"), wideSchema, ProtocolCBOR},

@@ -357,6 +357,9 @@ func TestRESTXMLErrors(t *testing.T) {
 		return declaration + `<Error>` + inner + `<RequestId>req-1</RequestId><HostId>req-1</HostId></Error>`
 	}
 	lost := &lostError{Message: "gone & away", Where: "there", Retry: new(int32(3))}
+	unsigned := faultError{&Fault{
+		Code: "SignatureDoesNotMatch", Message: "No.", Status: 403, Details: []Detail{{"StringToSign", "a\n<b>"}, {"Empty", ""}},
+	}}
 	_, malformed := decodeParcel(t, &parcels, "<")
 	_, malformed3 := decodeParcel(t, &parcels3, "<")
 	_, invalid := decodeParcel(t, &parcels, "<Parcel/>")
@@ -382,9 +385,7 @@ func TestRESTXMLErrors(t *testing.T) {
 			bare(`<Code>ParcelLost</Code><Message>gone &amp; away</Message><Where>there</Where>`),
 		},
 		{
-			"details, S3", &parcels3, faultError{&Fault{
-				Code: "SignatureDoesNotMatch", Message: "No.", Status: 403, Details: []Detail{{"StringToSign", "a\n<b>"}, {"Empty", ""}},
-			}}, 403,
+			"details, S3", &parcels3, unsigned, 403,
 			bare("<Code>SignatureDoesNotMatch</Code><Message>No.</Message><StringToSign>a\n&lt;b&gt;</StringToSign><Empty></Empty>"),
 		},
 		{"malformed, S3", &parcels3, malformed3, 400, bare(`<Code>MalformedXML</Code><Message>The XML you provided was not well-formed ` +
