@@ -58,7 +58,7 @@ func (a awsJSON) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 
 // Error writes the modelled members of f, its message, and __type. The framework's own errors spell the message member
 // with a capital for serialization failures and access refusals, as AWS does (recorded by dynalite's public tests).
-func (a awsJSON) Error(w http.ResponseWriter, r *http.Request, f *Fault, requestID string) {
+func (a awsJSON) Error(w http.ResponseWriter, _ *http.Request, f *Fault, requestID string) {
 	e := jsonEncoder{inError: true}
 	e.buf = append(e.buf, `{"__type":`...)
 	e.buf = appendJSONString(e.buf, f.Prefix+f.Code)
@@ -74,13 +74,15 @@ func (a awsJSON) Error(w http.ResponseWriter, r *http.Request, f *Fault, request
 		e.buf = appendJSONString(e.buf, f.Message)
 	}
 	e.buf = append(e.buf, '}')
-	a.schema.queryError(w, r, f)
+	a.schema.queryError(w, f)
 	a.answer(w, f.Status, e.buf, requestID)
 }
 
-// queryError tells the clients of a query-compatible service what the query protocol calls the error.
-func (s *Schema) queryError(w http.ResponseWriter, r *http.Request, f *Fault) {
-	if !s.QueryCompat || r.Header.Get("X-Amzn-Query-Mode") != "true" {
+// queryError tells the clients of a query-compatible service what the query protocol calls the error. Those of today ask for
+// it with x-amzn-query-mode; but SQS went to JSON in November 2023 and SDKs ask since November 2024 (aws-sdk-java-v2 pull
+// request 5707): those between look for the header without asking, so all get it.
+func (s *Schema) queryError(w http.ResponseWriter, f *Fault) {
+	if !s.QueryCompat {
 		return
 	}
 	code, fault := f.QueryCode, "Receiver"

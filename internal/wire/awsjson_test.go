@@ -203,7 +203,7 @@ func TestAWSJSONChecksum(t *testing.T) {
 func TestAWSJSONErrors(t *testing.T) {
 	missing := &notFoundError{Message: "no such thing"}
 	tests := []struct {
-		name, mode string
+		name       string
 		err        error
 		status     int
 		body       string
@@ -211,10 +211,6 @@ func TestAWSJSONErrors(t *testing.T) {
 	}{
 		{
 			name: "modelled", err: fmt.Errorf("get: %w", missing), status: 404,
-			body: `{"__type":"com.amazonaws.test#NotFound","message":"no such thing"}`,
-		},
-		{
-			name: "modelled, to an old query client", mode: "true", err: missing, status: 404,
 			body:       `{"__type":"com.amazonaws.test#NotFound","message":"no such thing"}`,
 			queryError: "AWS.Test.NotFound;Sender",
 		},
@@ -222,31 +218,35 @@ func TestAWSJSONErrors(t *testing.T) {
 			name: "hidden", err: errors.New("disk on fire"), status: 500,
 			body: `{"__type":"com.amazon.coral.service#InternalFailure","Message":"The request processing has failed because ` +
 				`of an unknown error, exception or failure."}`,
+			queryError: "InternalFailure;Receiver",
 		},
 		{
 			name: "validation", err: &ValidationError{Violations: []Violation{{Path: "name", Null: true, Constraint: notNull}}},
 			status: 400,
 			body: `{"__type":"com.amazon.coral.validate#ValidationException","message":"1 validation error detected: ` +
 				`Value null at 'name' failed to satisfy constraint: Member must not be null"}`,
+			queryError: "ValidationException;Sender",
 		},
 		{
 			name: "unknown operation", err: UnknownOperation(&testSchema, ProtocolJSON, "X"), status: 400,
-			body: `{"__type":"com.amazon.coral.service#UnknownOperationException"}`,
+			body:       `{"__type":"com.amazon.coral.service#UnknownOperationException"}`,
+			queryError: "UnknownOperationException;Sender",
 		},
 		{
 			name: "not implemented", err: Unimplemented(&testSchema, ProtocolJSON, "Later"), status: 501,
 			body: `{"__type":"com.amazon.coral.service#UnknownOperationException",` +
 				`"Message":"test: Gust does not implement the operation Later."}`,
+			queryError: "UnknownOperationException;Sender",
 		},
-		{name: "syntax", err: errSyntax(), status: 400, body: `{"__type":"com.amazon.coral.service#SerializationException"}`},
+		{
+			name: "syntax", err: errSyntax(), status: 400, body: `{"__type":"com.amazon.coral.service#SerializationException"}`,
+			queryError: "MalformedInput;Sender",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
-			if tt.mode != "" {
-				r.Header.Set("x-amzn-query-mode", tt.mode)
-			}
 			f := FaultOf(&testSchema, tt.err)
 			testSchema.Protocol(ProtocolJSON).Error(w, r, f, "req-1")
 			if w.Code != tt.status || w.Body.String() != tt.body {

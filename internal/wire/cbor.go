@@ -122,9 +122,9 @@ func (a rpcCBOR) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 }
 
 // Error writes __type, and the modelled members of f or its message.
-func (a rpcCBOR) Error(w http.ResponseWriter, r *http.Request, f *Fault, requestID string) {
+func (a rpcCBOR) Error(w http.ResponseWriter, _ *http.Request, f *Fault, requestID string) {
 	a.headers(w, requestID)
-	a.schema.queryError(w, r, f)
+	a.schema.queryError(w, f)
 	send(w, f.Status, typeCBOR, encodeCBORFault(f, false))
 }
 
@@ -195,8 +195,8 @@ func (a amzCBOR) Encode(w http.ResponseWriter, op *Operation, out any, requestID
 	return nil
 }
 
-func (a amzCBOR) Error(w http.ResponseWriter, r *http.Request, f *Fault, requestID string) {
+func (a amzCBOR) Error(w http.ResponseWriter, _ *http.Request, f *Fault, requestID string) {
 	setHeader(w, "x-amzn-RequestId", requestID)
-	a.schema.queryError(w, r, f)
+	a.schema.queryError(w, f)
 	send(w, f.Status, typeAmzCBOR, encodeCBORFault(f, true))
 }

@@ -296,7 +296,6 @@ func TestCBORErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
 			r := httptest.NewRequest(http.MethodPost, "/", nil)
-			r.Header.Set("X-Amzn-Query-Mode", "true")
 			testSchema.Protocol(ProtocolCBOR).Error(w, r, FaultOf(&testSchema, tt.err), "id")
 			got, rest := cborValue(t, w.Body.Bytes())
 			if w.Code != tt.status || len(rest) > 0 || !reflect.DeepEqual(got, tt.want) {

@@ -418,9 +418,6 @@ func runError(t *testing.T, schema *Schema, c suiteCase) {
 	fill(t, typ, p, c.Error)
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
-	if schema.QueryCompat {
-		r.Header.Set("X-Amzn-Query-Mode", "true")
-	}
 	f := schema.faultOf(typ, p)
 	if f.Message == "" {
 		f.Message = unmodelledMessage(c)
