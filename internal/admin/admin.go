@@ -13,8 +13,6 @@ import (
 	"net/http/pprof"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/gustcloud/gust/internal/access"
 	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/obs"
@@ -46,9 +44,7 @@ func Handler(d Deps) http.Handler {
 	mux.HandleFunc("GET /_gust/health", d.health)
 	mux.HandleFunc("GET /_localstack/health", d.health)
 	mux.HandleFunc("GET /_gust/code/{account}/{digest}", d.code)
-	mux.Handle("GET /_gust/metrics", promhttp.HandlerFor(d.Metrics.Gatherer(), promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(d.Log.Handler(), slog.LevelError),
-	}))
+	mux.Handle("GET /_gust/metrics", d.metrics())
 	return mux
 }
 

@@ -4,10 +4,12 @@ package admin_test
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gustcloud/gust/internal/admin"
@@ -72,5 +74,44 @@ func TestProfilesOnlyOnTheSocket(t *testing.T) {
 	}
 	if w := get(t, admin.SocketHandler(deps(false)), "/_gust/health"); w.Code != 200 {
 		t.Errorf("socket answers health with %d", w.Code)
+	}
+}
+
+// stalled is a client that takes nothing until it is let go.
+type stalled struct {
+	*httptest.ResponseRecorder
+	writing, release chan struct{}
+}
+
+func (s stalled) Write([]byte) (int, error) {
+	s.writing <- struct{}{}
+	<-s.release
+	return 0, errors.New("gone")
+}
+
+// TestMetricsWaitForNoClient: many clients that do not take their metrics keep nobody else from them, and fill no log.
+func TestMetricsWaitForNoClient(t *testing.T) {
+	var log strings.Builder
+	d := deps(false)
+	d.Log = slog.New(slog.NewTextHandler(&log, nil))
+	h := admin.Handler(d)
+	writing, release := make(chan struct{}), make(chan struct{})
+	var stuck sync.WaitGroup
+	for range 20 {
+		stuck.Go(func() {
+			c := stalled{httptest.NewRecorder(), writing, release}
+			h.ServeHTTP(c, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/_gust/metrics", nil))
+		})
+	}
+	for range 20 {
+		<-writing
+	}
+	if w := get(t, h, "/_gust/metrics"); w.Code != 200 || !strings.Contains(w.Body.String(), "\ngo_goroutines ") {
+		t.Errorf("metrics: %d %.200s", w.Code, w.Body)
+	}
+	close(release)
+	stuck.Wait()
+	if log.Len() > 0 {
+		t.Errorf("the log says %.300s", log.String())
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gustcloud/gust/internal/access/sigv4"
@@ -291,4 +292,36 @@ func TestHTTP2LimitsHeads(t *testing.T) {
 			t.Errorf("%s: %s", name, resp.Status)
 		}
 	}
+}
+
+// TestFewRequestsAtATime: HTTP/2 could ask for more at a time than there is memory for.
+func TestFewRequestsAtATime(t *testing.T) {
+	release, serving := make(chan struct{}), make(chan struct{})
+	h := frontdoor.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		serving <- struct{}{}
+		<-release
+	}), slog.New(slog.DiscardHandler)).Handler
+	get := func() int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, base, nil))
+		return w.Code
+	}
+	const most = 8192
+	var all sync.WaitGroup
+	for range most {
+		all.Go(func() { get() })
+		<-serving
+	}
+	if status := get(); status != http.StatusServiceUnavailable {
+		t.Errorf("one more: %d", status)
+	}
+	close(release)
+	all.Wait()
+	all.Go(func() {
+		if status := get(); status != http.StatusOK {
+			t.Errorf("afterwards: %d", status)
+		}
+	})
+	<-serving
+	all.Wait()
 }
