@@ -80,7 +80,8 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 	}
 	s.closers = append(s.closers, func() error { _ = s.listener.Close(); return nil }) // closed already when all went well
 	clk, source, metrics := clock.System{}, ids.System(), obs.NewMetrics()
-	st, err := openStore(ctx, c, s.data, clk, s.log)
+	serviceTime := clock.NewService(clk)
+	st, err := openStore(ctx, c, s.data, serviceTime, s.log)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,8 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 		return err
 	}
 	s.registry = services(parts{
-		store: st, blobs: blobs, sessions: sessions, clock: clk, ids: source, log: s.log, caller: caller, worker: s.worker, iam: keys,
+		store: st, blobs: blobs, sessions: sessions, clock: clk, time: serviceTime, ids: source, log: s.log,
+		caller: caller, worker: s.worker, iam: keys,
 	})
 	apis := make([]wire.Service, 0, len(s.registry))
 	names := make([]string, 0, len(s.registry))

@@ -379,7 +379,7 @@ func TestSessionsSurviveARestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, err := openStore(t.Context(), Config{}, d, clock.System{}, testLog(t))
+		st, err := openStore(t.Context(), Config{}, d, clock.NewService(clock.System{}), testLog(t))
 		if err != nil {
 			t.Fatal(err)
 		}

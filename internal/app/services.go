@@ -35,7 +35,8 @@ type parts struct {
 	store    store.Store
 	blobs    blob.Blobs
 	sessions *access.Sessions
-	clock    clock.Clock
+	clock    clock.Clock    // the machine's
+	time     *clock.Service // of the store
 	ids      ids.Source
 	log      *slog.Logger
 	caller   wire.Caller // calls in-process, through authorization, metering and audit
@@ -47,7 +48,7 @@ type parts struct {
 func services(p parts) []Service {
 	log := func(service string) *slog.Logger { return p.log.With("service", service) }
 	tokens := sts.New(sts.Deps{Sessions: p.sessions, IAM: iamapi.Client{Caller: p.caller}, Clock: p.clock})
-	groups := logs.New(logs.Deps{Store: p.store, Clock: p.clock, Log: log("logs")})
+	groups := logs.New(logs.Deps{Store: p.store, Clock: p.time, Log: log("logs")})
 	environments := p.worker.pool(groups, tokens.FunctionCredentials)
 	functions := lambda.New(lambda.Deps{
 		Store: p.store, Blobs: p.blobs, Environments: environments, Clock: p.clock, IDs: p.ids, Log: log("lambda"),

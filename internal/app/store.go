@@ -16,16 +16,16 @@ import (
 )
 
 // openStore opens the store that --store names, else the one in the data directory.
-func openStore(ctx context.Context, c Config, d *dataDir, clk clock.Clock, log *slog.Logger) (store.Store, error) {
+func openStore(ctx context.Context, c Config, d *dataDir, t *clock.Service, log *slog.Logger) (store.Store, error) {
 	if c.Store != "" {
-		return openDatabase(ctx, c, clk, log)
+		return openDatabase(ctx, c, t, log)
 	}
-	return openDirectory(d, clk, log)
+	return openDirectory(d, t, log)
 }
 
 // openDatabase connects to PostgreSQL and says what can be done where that fails.
-func openDatabase(ctx context.Context, c Config, clk clock.Clock, log *slog.Logger) (store.Store, error) {
-	st, err := postgres.Open(ctx, postgres.Options{URL: c.Store, Clock: clk, Log: log})
+func openDatabase(ctx context.Context, c Config, t *clock.Service, log *slog.Logger) (store.Store, error) {
+	st, err := postgres.Open(ctx, postgres.Options{URL: c.Store, Clock: t.Machine(), Time: t, Log: log})
 	var (
 		corrupt *store.CorruptError
 		format  *store.FormatError
@@ -44,8 +44,8 @@ func openDatabase(ctx context.Context, c Config, clk clock.Clock, log *slog.Logg
 }
 
 // openDirectory opens the embedded store and says what can be done where it cannot be opened.
-func openDirectory(d *dataDir, clk clock.Clock, log *slog.Logger) (store.Store, error) {
-	st, err := pebble.Open(pebble.Options{Dir: filepath.Join(d.path, "kv"), Ephemeral: d.temporary, Clock: clk, Log: log})
+func openDirectory(d *dataDir, t *clock.Service, log *slog.Logger) (store.Store, error) {
+	st, err := pebble.Open(pebble.Options{Dir: filepath.Join(d.path, "kv"), Ephemeral: d.temporary, Clock: t.Machine(), Time: t, Log: log})
 	var (
 		corrupt *store.CorruptError
 		format  *store.FormatError

@@ -33,7 +33,7 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *api.FilterLogEventsRe
 		if err != nil {
 			return err
 		}
-		out, err = f.read(r, g.ID, s.Clock.Now)
+		out, err = f.read(r, g.ID, s.Clock.Machine().Now)
 		return err
 	})
 	if err != nil {

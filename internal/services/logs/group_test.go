@@ -9,10 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	api "github.com/gustcloud/gust/internal/awsapi/logs"
-	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/reqctx"
 	"github.com/gustcloud/gust/internal/store"
 )
@@ -204,7 +204,7 @@ func TestRetentionDeletesWhatIsExpired(t *testing.T) {
 	}
 	same(t, "short", f.filtered(ctx, t, api.FilterLogEventsRequest{LogGroupName: new("short")}), []string{"kept"})
 	same(t, "ever", f.filtered(ctx, t, api.FilterLogEventsRequest{LogGroupName: new("ever")}), []string{"expired", "kept"})
-	f.clk.by = 2 * day
+	f.advance(t, 2*day)
 	if err := f.sweep(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -226,47 +226,43 @@ func TestRetentionDeletesWhatIsExpired(t *testing.T) {
 	}
 }
 
-// announced is a clock whose sleepers say so and sleep until their context ends.
-type announced struct {
-	clock.System
-	asleep chan struct{}
-}
-
-func (c announced) Sleep(ctx context.Context, _ time.Duration) error {
-	c.asleep <- struct{}{}
-	<-ctx.Done()
-	return ctx.Err()
-}
-
+// TestRunSweepsAndEnds: at its start, at once when service time is moved, and not by the machine's time.
 func TestRunSweepsAndEnds(t *testing.T) {
-	f := newFixture(t)
-	ctx, stop := context.WithCancel(scoped(t.Context()))
-	f.add(ctx, t, "g", "s", f.Clock.Now().Add(-48*time.Hour), "expired", "too")
-	if err := f.flush(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.PutRetentionPolicy(ctx, &api.PutRetentionPolicyRequest{LogGroupName: "g", RetentionInDays: 1}); err != nil {
-		t.Fatal(err)
-	}
-	clk := announced{asleep: make(chan struct{})}
-	f.Clock = clk
-	done := make(chan error, 1)
-	go func() { done <- f.Run(ctx) }()
-	<-clk.asleep
-	if left := f.filtered(ctx, t, api.FilterLogEventsRequest{LogGroupName: new("g")}); len(left) != 0 {
-		t.Errorf("%d events are left", len(left))
-	}
-	f.add(ctx, t, "g", "s", clk.Now(), "new")
-	stop()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if n := len(f.growth.take()); n != 0 {
-		t.Errorf("the size of %d groups was not written down", n)
-	}
-	if b := *f.describe(scoped(t.Context()), t, "g").StoredBytes; b != 3+eventOverhead {
-		t.Errorf("%d bytes", b)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		ctx, stop := context.WithCancel(scoped(t.Context()))
+		f.add(ctx, t, "g", "s", f.Clock.Now().Add(-48*time.Hour), "expired", "too")
+		if err := f.flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.PutRetentionPolicy(ctx, &api.PutRetentionPolicyRequest{LogGroupName: "g", RetentionInDays: 1}); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- f.Run(ctx) }()
+		left := func(when string, want ...string) {
+			t.Helper()
+			synctest.Wait()
+			same(t, when, f.filtered(ctx, t, api.FilterLogEventsRequest{LogGroupName: new("g")}), want)
+		}
+		left("after the start")
+		f.add(ctx, t, "g", "s", f.Clock.Now(), "young")
+		f.advance(t, 23*time.Hour)
+		left("after 23 hours", "young")
+		f.advance(t, 2*time.Hour)
+		left("after 25 hours")
+		f.add(ctx, t, "g", "s", f.Clock.Now(), "new")
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if n := len(f.growth.take()); n != 0 {
+			t.Errorf("the size of %d groups was not written down", n)
+		}
+		if b := *f.describe(scoped(t.Context()), t, "g").StoredBytes; b != 3+eventOverhead {
+			t.Errorf("%d bytes", b)
+		}
+	})
 }
 
 func TestTags(t *testing.T) {

@@ -12,23 +12,37 @@ import (
 	"github.com/gustcloud/gust/internal/store"
 )
 
-const flushInterval = time.Minute
+const (
+	flushInterval = time.Minute      // of the machine's time
+	sweepInterval = 10 * time.Minute // of service time
+)
 
 // janitorLoop writes down the bytes that groups hold, ends deletions of streams, and deletes what retention ends.
 func (s *Service) janitorLoop(ctx context.Context) error {
-	for turn := 0; ; turn++ {
-		if turn%janitorMinutes == 0 {
+	flush := s.Clock.Machine().NewTimer(flushInterval)
+	defer flush.Stop()
+	sweep := s.Clock.NewTimer(s.Clock.Now())
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.tryFlush(context.WithoutCancel(ctx)) // what cannot be written is counted again after a start
+			return nil
+		case <-flush.C:
+			s.tryFlush(ctx)
+			flush.Reset(flushInterval)
+		case <-sweep.C:
 			if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
 				s.Log.ErrorContext(ctx, "sweep of expired log events", "error", err)
 			}
+			sweep.Reset(s.Clock.Now().Add(sweepInterval))
 		}
-		stop := s.Clock.Sleep(ctx, flushInterval) != nil
-		if err := s.flush(context.WithoutCancel(ctx)); err != nil { // once more at the end
-			s.Log.ErrorContext(ctx, "write down the size of log groups", "error", err)
-		}
-		if stop {
-			return nil //nolint:nilerr // what could not be written is said above, and counted again after a start
-		}
+	}
+}
+
+func (s *Service) tryFlush(ctx context.Context) {
+	if err := s.flush(ctx); err != nil && ctx.Err() == nil {
+		s.Log.ErrorContext(ctx, "write down the size of log groups", "error", err)
 	}
 }
 

@@ -13,26 +13,25 @@ import (
 // Quotas. Source: "PutLogEvents", "GetLogEvents", "FilterLogEvents", "DescribeLogGroups", CloudWatch Logs API reference,
 // read 2026-11.
 const (
-	maxBatchBytes  = 1 << 20 // of messages and eventOverhead each
-	eventOverhead  = 26      // bytes
-	maxBatchSpan   = 24 * time.Hour
-	maxEventAge    = 14 * 24 * time.Hour
-	maxEventAhead  = 2 * time.Hour
-	maxPageEvents  = 10_000
-	maxPageBytes   = 1 << 20 // of events in one answer
-	maxDescribed   = 50
-	maxTags        = 50
-	millisecond    = int64(time.Millisecond)
-	maxScanned     = 32 << 20        // bytes of events that one FilterLogEvents reads; Gust's own bound
-	maxRead        = 3 * time.Second // of one FilterLogEvents; Gust's own bound, below store.MaxDuration
-	blockSpan      = 1000            // milliseconds between the first and the last event of a block
-	blockBytes     = 64 << 10        // of messages in a block, unless one event is longer
-	chunkBytes     = 90 << 10        // of a block in one value
-	appendBytes    = 4 << 20         // of events in one transaction
-	blocksAtOnce   = 64              // blocks of a stream that one round trip reads
-	streamsMerged  = 100             // streams whose indexes are merged; with more the group is read
-	expiredAtOnce  = 1000            // blocks that one transaction deletes
-	janitorMinutes = 10              // flushes of stored bytes between two runs of the retention
+	maxBatchBytes = 1 << 20 // of messages and eventOverhead each
+	eventOverhead = 26      // bytes
+	maxBatchSpan  = 24 * time.Hour
+	maxEventAge   = 14 * 24 * time.Hour
+	maxEventAhead = 2 * time.Hour
+	maxPageEvents = 10_000
+	maxPageBytes  = 1 << 20 // of events in one answer
+	maxDescribed  = 50
+	maxTags       = 50
+	millisecond   = int64(time.Millisecond)
+	maxScanned    = 32 << 20        // bytes of events that one FilterLogEvents reads; Gust's own bound
+	maxRead       = 3 * time.Second // of one FilterLogEvents; Gust's own bound, below store.MaxDuration
+	blockSpan     = 1000            // milliseconds between the first and the last event of a block
+	blockBytes    = 64 << 10        // of messages in a block, unless one event is longer
+	chunkBytes    = 90 << 10        // of a block in one value
+	appendBytes   = 4 << 20         // of events in one transaction
+	blocksAtOnce  = 64              // blocks of a stream that one round trip reads
+	streamsMerged = 100             // streams whose indexes are merged; with more the group is read
+	expiredAtOnce = 1000            // blocks that one transaction deletes
 )
 
 // group is the record of a log group at its name key. Encoding: JSON, version 1.

@@ -31,7 +31,7 @@ func (s *Service) PutLogEvents(ctx context.Context, in *api.PutLogEventsRequest)
 	}); err != nil {
 		return nil, err
 	}
-	from, to, rejected := acceptable(in.LogEvents, s.Clock.Now(), g.Retention)
+	from, to, rejected := acceptable(in.LogEvents, s.Clock.Machine().Now(), s.Clock.Now(), g.Retention)
 	if from < to {
 		entries := make([]api.Entry, 0, to-from)
 		for _, e := range in.LogEvents[from:to] {
@@ -65,9 +65,10 @@ func checkBatch(events []api.InputLogEvent) error {
 	return nil
 }
 
-// acceptable returns which of the events, in order of time, are stored, and what is said of the others.
-func acceptable(events []api.InputLogEvent, now time.Time, retention int32) (from, to int, rejected *api.RejectedLogEventsInfo) {
-	old, ahead := now.Add(-maxEventAge).UnixMilli(), now.Add(maxEventAhead).UnixMilli()
+// acceptable returns which of the events, in order of time, are stored, and what is said of the others. machine is the
+// time that clients have too; retention ends by service time.
+func acceptable(events []api.InputLogEvent, machine, now time.Time, retention int32) (from, to int, rejected *api.RejectedLogEventsInfo) {
+	old, ahead := machine.Add(-maxEventAge).UnixMilli(), machine.Add(maxEventAhead).UnixMilli()
 	expired := int64(0)
 	if retention > 0 {
 		expired = cutoff(now, retention)

@@ -48,6 +48,7 @@ func TestAcceptable(t *testing.T) {
 	const day, hour, none = 24 * time.Hour, time.Hour, int32(-1)
 	for _, c := range []struct {
 		name               string
+		moved              time.Duration // how far service time is ahead
 		ages               []time.Duration
 		retention          int32
 		from, to           int
@@ -58,6 +59,8 @@ func TestAcceptable(t *testing.T) {
 		{name: "too old", ages: []time.Duration{14*day + 2, 14*day + time.Millisecond, 0}, from: 2, to: 3, old: 2, expired: none, tooN: none},
 		{name: "too new", ages: []time.Duration{0, -2*hour - time.Millisecond, -3 * hour}, to: 1, old: none, expired: none, tooN: 1},
 		{name: "expired", ages: []time.Duration{3*day + time.Millisecond, 3 * day}, retention: 3, from: 1, to: 2, old: none, expired: 1, tooN: none},
+		{name: "expired by service time", ages: []time.Duration{2*day + time.Millisecond, 0, -hour}, retention: 3, moved: day, from: 1, to: 3, old: none, expired: 1, tooN: none},
+		{name: "neither old nor new by service time", ages: []time.Duration{14 * day, 0, -2 * hour}, moved: 15 * day, to: 3, old: none, expired: none, tooN: none},
 		{name: "old and expired", ages: []time.Duration{15 * day, 4 * day, 0}, retention: 3, from: 2, to: 3, old: 1, expired: 2, tooN: none},
 		{name: "nothing is left", ages: []time.Duration{15 * day, -3 * hour}, from: 1, to: 1, old: 1, expired: none, tooN: 1},
 	} {
@@ -66,7 +69,7 @@ func TestAcceptable(t *testing.T) {
 			for _, age := range c.ages {
 				events = append(events, api.InputLogEvent{Timestamp: now.Add(-age).UnixMilli()})
 			}
-			from, to, r := acceptable(events, now, c.retention)
+			from, to, r := acceptable(events, now, now.Add(c.moved), c.retention)
 			if r == nil {
 				r = &api.RejectedLogEventsInfo{}
 			}

@@ -19,7 +19,7 @@ import (
 // Deps is everything the service needs. All fields are required; nothing is global.
 type Deps struct {
 	Store store.Store
-	Clock clock.Clock
+	Clock *clock.Service // that of the store; the times of events are the machine's
 	Log   *slog.Logger
 }
 

@@ -23,29 +23,28 @@ import (
 
 var scope = reqctx.Scope{Account: "123456789012", Region: "eu-central-1"}
 
-// shifted is a clock that a test moves.
-type shifted struct {
-	clock.System
-	by time.Duration
-}
-
-func (c *shifted) Now() time.Time { return c.System.Now().Add(c.by) }
-
-type fixture struct {
-	*Service
-	clk *shifted
-}
+type fixture struct{ *Service }
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	st, err := pebble.Open(pebble.Options{Ephemeral: true, Clock: clock.System{}, Log: log})
+	c := clock.NewService(clock.System{})
+	st, err := pebble.Open(pebble.Options{Ephemeral: true, Clock: c.Machine(), Time: c, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	clk := &shifted{}
-	return &fixture{clk: clk, Service: New(Deps{Store: st, Clock: clk, Log: log})}
+	return &fixture{New(Deps{Store: st, Clock: c, Log: log})}
+}
+
+// advance moves service time forwards.
+func (f *fixture) advance(t testing.TB, d time.Duration) {
+	t.Helper()
+	a, err := f.Clock.Plan(d, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Clock.Set(a)
 }
 
 func scoped(ctx context.Context) context.Context {
