@@ -16,7 +16,7 @@ FUZZTIME ?= 3s
 SOURCES   = $(shell find cmd internal -name '*.go' -o -path '*/assets/*' -type f) go.mod go.sum
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-all check lint bench gen import-models fuzz vuln clean
+.PHONY: help setup build demo test test-all test-crash check lint bench gen import-models fuzz vuln clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ test-all: ## Everything of `make test`, with long fuzzing and soak tests; no tim
 	@tools/setup.sh test
 	@$(MAKE) --no-print-directory build
 	@GUST_LONG=1 FUZZTIME=60s tools/test.sh
+
+test-crash: | setup ## Power cuts under load of every layer of the store (60), and kill -9 of a server; prints the seeds
+	@GUST_CUTS=60 go test -count=1 -v -timeout 20m -run 'PowerCut|Kill' ./internal/store/engine/pebble
+	@$(MAKE) --no-print-directory build
+	@GUST_BIN=$(CURDIR)/bin/gust go -C test test -count=1 -v -timeout 20m ./crash
 
 check: $(INIT) $(BOOT) ## Format, lint, vet, import rules, fast tests: under two minutes
 	@tools/check.sh $(LINT)
