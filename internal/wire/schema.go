@@ -126,7 +126,7 @@ const (
 	Flattened                               // "flattened" at the member
 	XMLAttribute                            // "xmlAttribute"
 	IdempotencyToken                        // "idempotencyToken"
-	Sensitive                               // "sensitive" at the member or its shape: never log
+	Sensitive                               // "sensitive" at its shape or at what its list or map holds: never log
 	HostLabel                               // "hostLabel"
 	JSONValue                               // "jsonvalue": a string that holds JSON, in base64 inside headers
 	EventPayload                            // "eventpayload"

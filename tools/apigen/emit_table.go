@@ -195,6 +195,18 @@ func (s *service) fault(l *line, name string) {
 	}
 }
 
+// sensitive tells whether a message must not show values of the shape: a list or map is shown with what it holds, a
+// structure with its name.
+func (s *service) sensitive(shape string) bool {
+	x := s.model.Shapes[shape]
+	for _, part := range []*c2j.Ref{x.Member, x.Key, x.Value} {
+		if part != nil && s.sensitive(part.Shape) {
+			return true
+		}
+	}
+	return x.Sensitive
+}
+
 // locations maps "location" of a member.
 var locations = map[string]string{"uri": "u", "querystring": "q", "header": "h", "headers": "H", "statusCode": "s"}
 
@@ -226,7 +238,7 @@ func (s *service) memberLine(owner string, m c2j.Member) (line, error) {
 		{m.Flattened, "F"},
 		{m.XMLAttribute, "A"},
 		{m.Idempotency, "I"},
-		{x.Sensitive, "S"},
+		{s.sensitive(m.Shape), "S"},
 		{m.HostLabel, "H"},
 		{m.JSONValue, "J"},
 		{m.EventPayload, "V"},
