@@ -114,8 +114,8 @@ func (d *Door) verified(c *call) error {
 
 // checkService refuses a signature for another service than the one that the call reaches, whatever routing goes by.
 func checkService(c *call) error {
-	t := &c.target
-	if t.service == nil || c.sig.Scope.Service == t.service.Schema.SigningName {
+	t, named := &c.target, c.sig.Scope.Service
+	if t.service == nil || named == t.service.Schema.SigningName || aliases[named] == t.service.Schema.SigningName {
 		return nil
 	}
 	return &access.Error{ // the text is known from public reports of AWS's answers

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gustcloud/gust/internal/access"
 	"github.com/gustcloud/gust/internal/access/sigv4"
+	"github.com/gustcloud/gust/internal/awsapi"
 	"github.com/gustcloud/gust/internal/awsapi/logs"
 	"github.com/gustcloud/gust/internal/awsapi/sts"
 	"github.com/gustcloud/gust/internal/base/clock"
@@ -260,6 +261,35 @@ func TestMissingOperationsWithoutAuthenticationSaySo(t *testing.T) {
 		d.ServeHTTP(w, r)
 		if w.Code != c.status || !strings.Contains(w.Body.String(), c.want) {
 			t.Errorf("%s: %d %s, want %d %s", c.action, w.Code, w.Body, c.status, c.want)
+		}
+	}
+}
+
+// TestOtherSigningNamesAreGood: some clients of S3 sign with names that its model does not have.
+func TestOtherSigningNamesAreGood(t *testing.T) {
+	sessions, err := access.NewSessions(make([]byte, access.SessionKeySize), ids.System())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var used []string
+	log := slog.New(slog.DiscardHandler)
+	d := frontdoor.New(frontdoor.Deps{
+		Known: awsapi.Known(), Gate: frontdoor.NewGate(frontdoor.AllowAll{}, log, obs.NewMetrics()),
+		Authenticator: access.NewEnforce(oneKey{&used}, sessions), Clock: clock.System{}, NewID: func() string { return "req-1" }, Log: log,
+	})
+	for _, c := range []struct {
+		service, method, url, want string
+		status                     int
+	}{
+		{"s3", "GET", "http://b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com/?session", "CreateSession", 501},
+		{"s3express", "GET", "http://b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com/?session", "CreateSession", 501},
+		{"s3-object-lambda", "POST", "http://route.s3-object-lambda.us-east-1.amazonaws.com/WriteGetObjectResponse", "WriteGetObjectResponse", 501},
+		{"streams.dynamodb", "GET", base + "/", "correct service: 'dynamodb'", 403}, // a host name, which nobody signs with
+	} {
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, signed(t, sigv4.Keys{AccessKeyID: "AKIAGOOD", SecretAccessKey: "secret"}, c.service, c.method, c.url, ""))
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.want) {
+			t.Errorf("%s: %d %s, want %d %s", c.service, w.Code, w.Body, c.status, c.want)
 		}
 	}
 }

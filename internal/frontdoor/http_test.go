@@ -294,34 +294,40 @@ func TestHTTP2LimitsHeads(t *testing.T) {
 	}
 }
 
-// TestFewRequestsAtATime: HTTP/2 could ask for more at a time than there is memory for.
-func TestFewRequestsAtATime(t *testing.T) {
+// TestFewStreamsAtATime: HTTP/2 could ask for more at a time than there is memory for. Whoever does it must not keep
+// clients of HTTP/1.1 out.
+func TestFewStreamsAtATime(t *testing.T) {
 	release, serving := make(chan struct{}), make(chan struct{})
 	h := frontdoor.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		serving <- struct{}{}
 		<-release
 	}), slog.New(slog.DiscardHandler)).Handler
-	get := func() int {
+	get := func(proto int) int {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, base, nil))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, base, nil)
+		r.ProtoMajor = proto
+		h.ServeHTTP(w, r)
 		return w.Code
 	}
 	const most = 8192
 	var all sync.WaitGroup
-	for range most {
-		all.Go(func() { get() })
+	good := func(proto int) {
+		all.Go(func() {
+			if status := get(proto); status != http.StatusOK {
+				t.Errorf("HTTP/%d: %d", proto, status)
+			}
+		})
 		<-serving
 	}
-	if status := get(); status != http.StatusServiceUnavailable {
+	for range most {
+		good(2)
+	}
+	if status := get(2); status != http.StatusServiceUnavailable {
 		t.Errorf("one more: %d", status)
 	}
+	good(1)
 	close(release)
 	all.Wait()
-	all.Go(func() {
-		if status := get(); status != http.StatusOK {
-			t.Errorf("afterwards: %d", status)
-		}
-	})
-	<-serving
+	good(2)
 	all.Wait()
 }

@@ -13,7 +13,7 @@ import (
 
 // Limits of a server. Together they bound what clients can make it hold: MaxConnections times the larger of a head
 // (maxHead and about 16 KiB of buffers and stacks: 170 MiB in all) and HTTP/2's window (receiveBuffer: 512 MiB in all),
-// maxRequests times 20 KiB, and maxBodies for bodies. A connection serves its HTTP/1.1 requests one after another, so that a
+// allStreams times 20 KiB, and maxBodies for bodies. A connection serves its HTTP/1.1 requests one after another, so that a
 // client that sends many at once waits for the answers; HTTP/2 has maxStreams at a time. Long polls and streamed answers have no limit in time, as
 // long as what is written is taken (answers.go).
 const (
@@ -23,7 +23,7 @@ const (
 	headTime       = 10 * time.Second // for a whole head
 	idleTime       = 2 * time.Minute  // between two requests
 	maxStreams     = 128
-	maxRequests    = 8192      // of all connections at a time
+	allStreams     = 8192      // of all connections
 	receiveBuffer  = 256 << 10 // bytes that a client may send ahead on one connection
 )
 
@@ -31,7 +31,7 @@ const (
 // (on a listener made by Limit, where others than its own processes connect) and shuts it down.
 func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	s := &http.Server{
-		Handler:           fewRequests(fewFields(taken(h)), maxRequests),
+		Handler:           fewStreams(fewFields(taken(h)), allStreams),
 		ReadHeaderTimeout: headTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHead,
@@ -48,14 +48,18 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	return s
 }
 
-// fewRequests serves n requests at a time and refuses the others, in a way that clients try again.
-func fewRequests(h http.Handler, n int64) http.Handler {
+// fewStreams serves n requests of HTTP/2 at a time and refuses the others, in a way that clients try again. Those of
+// HTTP/1.1 are not counted: there are as many as connections at most.
+func fewStreams(h http.Handler, n int64) http.Handler {
 	var serving atomic.Int64
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer serving.Add(-1)
-		if serving.Add(1) > n {
-			http.Error(w, "503 Service Unavailable", http.StatusServiceUnavailable)
-			return
+		if r.ProtoMajor == 2 {
+			defer serving.Add(-1)
+			if serving.Add(1) > n {
+				w.Header()["Content-Length"] = []string{"0"} // a body could not be sent to who takes none
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
 		}
 		h.ServeHTTP(w, r)
 	})
