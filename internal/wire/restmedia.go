@@ -21,6 +21,7 @@ func (a restJSON) negotiate(op *Operation, in restInput, r Request) error {
 	if given := h.Get("Content-Type"); !in.b.ownContentType && (len(r.Body) > 0 || r.Stream != nil) {
 		want, some := requestType(op, in)
 		switch {
+		case isSigned(h) && (given == "" || !some && isEmptyObject(r.Body)):
 		case !some && given != "":
 			return unsupportedType(given)
 		case some && want != "" && !sameType(given, want) && (want != typeJSON || !isAWSJSON(given)):
@@ -37,6 +38,12 @@ func (a restJSON) negotiate(op *Operation, in restInput, r Request) error {
 	}
 	return nil
 }
+
+// isSigned tells whether a request has a signature: then a program sent it that means what it says, not the page of a browser.
+// Real services take bodies without a type, which the SDKs sent for years: those for Go to March 2019 (aws-sdk-go pull
+// request 2497), for JavaScript to August 2017 (aws-sdk-js 1677), for Ruby to August 2021 (aws-sdk-ruby 2517) and for Python
+// at least to October 2021 (botocore 2511).
+func isSigned(h http.Header) bool { return strings.HasPrefix(h.Get("Authorization"), "AWS") }
 
 func unsupportedType(given string) error {
 	return &FrameworkError{

@@ -22,6 +22,11 @@ func TestRESTJSONMediaTypes(t *testing.T) {
 		{"document called AWS JSON", "Bound", mediaRequest(t, "{}", "application/x-amz-json-1.1"), ""},
 		{"form", "Bound", mediaRequest(t, "{}", "application/x-www-form-urlencoded"), "UnsupportedMediaTypeException"},
 		{"no type", "Bound", mediaRequest(t, "{}", ""), "UnsupportedMediaTypeException"},
+		{"no type, but a signature", "Bound", signedRequest(mediaRequest(t, "{}", "")), ""},
+		{"other type with a signature", "Bound", signedRequest(mediaRequest(t, "{}", "text/plain")), "UnsupportedMediaTypeException"},
+		{"a body for nothing", "Nothing", mediaRequest(t, "{}", "application/json"), "UnsupportedMediaTypeException"},
+		{"empty object for nothing, signed", "Nothing", signedRequest(mediaRequest(t, " { } ", "application/json")), ""},
+		{"a body for nothing, signed", "Nothing", signedRequest(mediaRequest(t, `{"a":1}`, "application/json")), "UnsupportedMediaTypeException"},
 		{"type without a body", "Bound", mediaRequest(t, "", "text/plain"), ""},
 		{"blob of any type", "Blob", mediaRequest(t, "x", "image/png"), ""},
 		{"blob of no type", "Blob", mediaRequest(t, "x", ""), ""},
@@ -45,6 +50,11 @@ func TestRESTJSONMediaTypes(t *testing.T) {
 	if _, err := p.Decode(testOperation("Bound"), long); err == nil || len(err.Error()) > 300 {
 		t.Errorf("a long Content-Type makes a long error: %v", err)
 	}
+}
+
+func signedRequest(r Request) Request {
+	r.HTTP.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x")
+	return r
 }
 
 func mediaRequest(t *testing.T, body, contentType string) Request {
