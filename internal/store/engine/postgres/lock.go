@@ -28,10 +28,12 @@ const (
 )
 
 const (
-	domainBytes = 9  // a prefix of prefixes.go and an 8-byte resource id
-	maxKeyLocks = 64 // one transaction's; above, it locks domains. PostgreSQL has room for 64 locks a connection
-	maxDomains  = 16 // one transaction's; above, it locks the root
-	numberBytes = 8  // of an Append
+	domainBytes = 9 // a prefix of prefixes.go and an 8-byte resource id
+	// A transaction that needs more of either locks domains, or the root. With the root they are fewer than 64, for which
+	// PostgreSQL has room for each connection (max_locks_per_transaction).
+	maxKeyLocks = 44
+	maxDomains  = 16
+	numberBytes = 8 // of an Append
 )
 
 // lockSet collects locks: number -> exclusive.

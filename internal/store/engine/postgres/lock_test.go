@@ -147,7 +147,7 @@ func TestLocksOfConflictingTransactions(t *testing.T) {
 		case !mustWait(la, lb):
 			free++
 		}
-		if n := len(la); n > maxKeyLocks+maxDomains+1 {
+		if n := len(la); n > 64 {
 			t.Fatalf("%d locks", n)
 		}
 	}

@@ -146,7 +146,11 @@ func (p *pool) put(c *conn) {
 		p.resets.Go(func() {
 			ctx, cancel := context.WithTimeout(p.root, resetTime)
 			defer cancel()
-			if err := execute(ctx, c.PgConn, "ROLLBACK; "+text[releaseLocks]); err != nil || c.TxStatus() != 'I' {
+			sql := "ROLLBACK"
+			if c.reserved {
+				sql += "; " + text[releaseLocks]
+			}
+			if err := execute(ctx, c.PgConn, sql); err != nil || c.TxStatus() != 'I' {
 				c.discard()
 				<-p.slots
 				return
