@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package lease divides work among nodes: who polls a stream, runs a schedule, owns a name. A lease is a row with an owner,
-// an epoch and an end. The clock only decides who may try: the fence is the transaction, in which an owner reads its row, so
-// that an owner that was paused and replaced cannot commit.
+// an epoch and an end. Clocks only decide who may try: the fence is the transaction, in which an owner reads its row, so
+// that an owner that was paused and replaced cannot commit. Clocks of nodes may differ: what counts is how long a node has
+// seen a row unchanged.
 //
-// It elects no leader and moves no data. Read this file, then members.go and rank.go.
+// It elects no leader and moves no data. Read this file, then sighting.go, members.go and rank.go.
 package lease
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gustcloud/gust/internal/base/clock"
@@ -37,8 +39,14 @@ type Deps struct {
 
 const defaultTTL = 8 * time.Second
 
-// Leases are the leases below a prefix. They are safe for concurrent use.
-type Leases struct{ Deps }
+// Leases are the leases below a prefix. They are safe for concurrent use. A node has one Leases for a prefix.
+type Leases struct {
+	Deps
+
+	mu   sync.Mutex
+	mine map[string]bool     // names that Hold has
+	seen map[string]sighting // of other owners' rows, by name
+}
 
 // Of returns the leases of d; it starts nothing.
 func Of(d Deps) *Leases {
@@ -46,15 +54,16 @@ func Of(d Deps) *Leases {
 		d.TTL = defaultTTL
 	}
 	d.Prefix = d.Prefix[:len(d.Prefix):len(d.Prefix)]
-	return &Leases{d}
+	return &Leases{Deps: d, mine: map[string]bool{}, seen: map[string]sighting{}}
 }
 
 // row is a lease. Encoding: JSON, version 1. It outlives its owner, so that epochs are never used again.
 type row struct {
-	Owner string    `json:"owner"`
-	Epoch uint64    `json:"epoch"`
-	Ends  time.Time `json:"ends"` // by the owner's clock; zero when it was given back
-	Data  []byte    `json:"data,omitempty"`
+	Owner string        `json:"owner"`
+	Epoch uint64        `json:"epoch"`
+	Ends  time.Time     `json:"ends"`          // by the owner's clock; zero when it was given back
+	TTL   time.Duration `json:"ttl,omitempty"` // the owner's
+	Data  []byte        `json:"data,omitempty"`
 }
 
 var rows = store.Record[row]{Name: "lease", Version: 1}
@@ -82,12 +91,17 @@ func (h Held) Check(tx store.Tx) error {
 	return nil
 }
 
-// Hold takes the lease name, keeps it while fn runs, and gives it back. fn's context ends with ErrLost as its cause when
-// the lease could not be renewed in time; what fn commits with Check is safe whatever fn still does. data is shown beside
-// the lease (Members).
+// Hold takes the lease name, keeps it while fn runs, and gives it back, also when fn panics. fn's context ends with ErrLost
+// as its cause when the lease could not be renewed in time; what fn commits with Check is safe whatever fn still does. data
+// is shown beside the lease (Members).
 //
-// Errors: ErrHeld when another owner has it, that of fn, and those of the store.
-func (l *Leases) Hold(ctx context.Context, name string, data []byte, fn func(context.Context, Held) error) error {
+// Errors: ErrHeld when another owner, or another Hold of this node, has it; that of fn, and those of the store.
+func (l *Leases) Hold(ctx context.Context, name string, data []byte, fn func(context.Context, Held) error) (err error) {
+	if !l.reserve(name) {
+		return fmt.Errorf("%w: this node has %s", ErrHeld, name)
+	}
+	defer l.free(name)
+	ends := l.Clock.Now().Add(l.TTL) // not after the end in the row
 	h, err := l.take(ctx, name, data)
 	if err != nil {
 		return err
@@ -96,13 +110,15 @@ func (l *Leases) Hold(ctx context.Context, name string, data []byte, fn func(con
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		l.keep(work, h, data, stop, lose)
+		l.keep(work, h, data, ends, stop, lose)
 	}()
-	err = fn(work, h)
-	close(stop)
-	lose(nil)
-	<-stopped
-	return errors.Join(err, l.release(context.WithoutCancel(ctx), h))
+	defer func() {
+		close(stop)
+		lose(nil)
+		<-stopped
+		err = errors.Join(err, l.release(context.WithoutCancel(ctx), h))
+	}()
+	return fn(work, h)
 }
 
 func (l *Leases) take(ctx context.Context, name string, data []byte) (h Held, err error) {
@@ -112,40 +128,60 @@ func (l *Leases) take(ctx context.Context, name string, data []byte) (h Held, er
 			return err
 		}
 		now := l.Clock.Now()
-		if r.Ends.After(now) && r.Owner != l.Owner {
+		if r.Owner != l.Owner && !l.over(name, r, now) {
 			return fmt.Errorf("%w: %s has %s", ErrHeld, r.Owner, name)
 		}
 		h = Held{leases: l, name: name, Epoch: r.Epoch + 1}
-		return rows.Put(tx, l.key(name), row{Owner: l.Owner, Epoch: h.Epoch, Ends: now.Add(l.TTL).UTC(), Data: data})
+		return l.put(tx, h, data, now)
 	})
 	return h, err
 }
 
-// keep renews the lease until stop is closed. A renewal that fails is tried again until the lease has ended.
-func (l *Leases) keep(ctx context.Context, h Held, data []byte, stop <-chan struct{}, lose context.CancelCauseFunc) {
-	ends := l.Clock.Now().Add(l.TTL)
-	timer := l.Clock.NewTimer(l.TTL / 3)
-	defer timer.Stop()
+func (l *Leases) put(tx store.Tx, h Held, data []byte, now time.Time) error {
+	return rows.Put(tx, l.key(h.name), row{Owner: l.Owner, Epoch: h.Epoch, Ends: now.Add(l.TTL).UTC(), TTL: l.TTL, Data: data})
+}
+
+// keep renews the lease until stop is closed. A renewal that fails is tried again until the lease has ended; one that hangs
+// does not make it last longer.
+func (l *Leases) keep(ctx context.Context, h Held, data []byte, ends time.Time, stop <-chan struct{}, lose context.CancelCauseFunc) {
+	type renewal struct {
+		began time.Time
+		err   error
+	}
+	done, running := make(chan renewal, 1), false
+	defer func() {
+		if running {
+			<-done
+		}
+	}()
+	next, end := l.Clock.NewTimer(l.TTL/3), l.Clock.NewTimer(ends.Sub(l.Clock.Now()))
+	defer next.Stop()
+	defer end.Stop()
 	for {
 		select {
 		case <-stop:
 			return
-		case <-timer.C:
-		}
-		began := l.Clock.Now()
-		// An attempt that outlasts the lease is of no use.
-		bounded, cancel := context.WithTimeout(ctx, max(ends.Sub(began), 0))
-		err := l.renew(bounded, h, data)
-		cancel()
-		switch {
-		case err == nil:
-			ends = began.Add(l.TTL)
-			timer.Reset(l.TTL / 3)
-		case errors.Is(err, ErrLost), !l.Clock.Now().Before(ends):
+		case <-end.C:
 			lose(ErrLost)
 			return
-		default:
-			timer.Reset(l.TTL / 20)
+		case <-next.C:
+			running = true
+			go func() {
+				began := l.Clock.Now()
+				done <- renewal{began, l.renew(ctx, h, data)}
+			}()
+		case r := <-done:
+			running = false
+			switch {
+			case r.err == nil:
+				end.Reset(r.began.Add(l.TTL).Sub(l.Clock.Now()))
+				next.Reset(l.TTL / 3)
+			case errors.Is(r.err, ErrLost):
+				lose(ErrLost)
+				return
+			default:
+				next.Reset(l.TTL / 20)
+			}
 		}
 	}
 }
@@ -155,7 +191,7 @@ func (l *Leases) renew(ctx context.Context, h Held, data []byte) error {
 		if err := h.Check(tx); err != nil {
 			return err
 		}
-		return rows.Put(tx, l.key(h.name), row{Owner: l.Owner, Epoch: h.Epoch, Ends: l.Clock.Now().Add(l.TTL).UTC(), Data: data})
+		return l.put(tx, h, data, l.Clock.Now())
 	})
 }
 

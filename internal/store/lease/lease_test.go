@@ -71,6 +71,7 @@ func TestOneOwnerAtATime(t *testing.T) {
 // stalled is a store whose updates wait: what a paused node, or one without its database, is to the others.
 type stalled struct {
 	store.Store
+	deaf  bool // the end of a context does not end the wait
 	mu    sync.Mutex
 	until chan struct{}
 }
@@ -79,7 +80,9 @@ func (s *stalled) Update(ctx context.Context, fn func(store.Tx) error) error {
 	s.mu.Lock()
 	until := s.until
 	s.mu.Unlock()
-	if until != nil {
+	if until != nil && s.deaf {
+		<-until
+	} else if until != nil {
 		select {
 		case <-until:
 		case <-ctx.Done():
@@ -92,20 +95,20 @@ func (s *stalled) Update(ctx context.Context, fn func(store.Tx) error) error {
 func TestAPausedOwnerIsReplacedAndCannotCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := storetest.New(t)
-		paused := &stalled{Store: s}
+		paused, other := &stalled{Store: s}, node(s, "second")
 		err := node(paused, "first").Hold(t.Context(), "job", nil, func(ctx context.Context, h lease.Held) error {
 			wake := make(chan struct{})
 			paused.mu.Lock()
 			paused.until = wake
 			paused.mu.Unlock()
-			if err := node(s, "second").Hold(t.Context(), "job", nil, nil); !errors.Is(err, lease.ErrHeld) {
+			if err := other.Hold(t.Context(), "job", nil, nil); !errors.Is(err, lease.ErrHeld) {
 				t.Errorf("taken while it is held: %v", err)
 			}
 			<-ctx.Done()
 			if !errors.Is(context.Cause(ctx), lease.ErrLost) {
 				t.Errorf("the owner's context ended with %v", context.Cause(ctx))
 			}
-			return node(s, "second").Hold(t.Context(), "job", nil, func(_ context.Context, second lease.Held) error {
+			return other.Hold(t.Context(), "job", nil, func(_ context.Context, second lease.Held) error {
 				if second.Epoch <= h.Epoch {
 					t.Errorf("epoch %d after %d", second.Epoch, h.Epoch)
 				}
@@ -129,6 +132,125 @@ func TestAPausedOwnerIsReplacedAndCannotCommit(t *testing.T) {
 			})
 		})
 		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// shifted is a clock that is wrong, and may be set.
+type shifted struct {
+	clock.System
+	mu sync.Mutex
+	by time.Duration
+}
+
+func (c *shifted) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.System.Now().Add(c.by)
+}
+
+// TestWrongClocks: whatever the time is at an owner, a lease that is kept is not taken, and one that is not is taken after
+// its life as the others see it.
+func TestWrongClocks(t *testing.T) {
+	for _, by := range []time.Duration{-time.Hour, -3 * time.Second, 3 * time.Second, time.Hour} {
+		t.Run(by.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := storetest.New(t)
+				paused, wrong := &stalled{Store: s}, &shifted{}
+				owner := lease.Of(lease.Deps{Store: paused, Clock: wrong, Prefix: []byte("x-lease-"), Owner: "owner"})
+				other := node(s, "other")
+				err := owner.Hold(t.Context(), "job", nil, func(ctx context.Context, _ lease.Held) error {
+					try := func() error {
+						return other.Hold(t.Context(), "job", nil, func(context.Context, lease.Held) error { return nil })
+					}
+					if err := try(); !errors.Is(err, lease.ErrHeld) {
+						t.Errorf("at first: %v", err)
+					}
+					synctest.Wait() // durations that have begun are not those of a clock step
+					wrong.mu.Lock()
+					wrong.by = by // the clock is set while it has the lease
+					wrong.mu.Unlock()
+					for range 60 {
+						time.Sleep(time.Second)
+						if err := try(); !errors.Is(err, lease.ErrHeld) {
+							t.Fatalf("taken while it is kept: %v", err)
+						}
+					}
+					if ctx.Err() != nil {
+						t.Errorf("lost while it is kept: %v", context.Cause(ctx))
+					}
+					if list, err := other.Members(t.Context()); err != nil || len(list) != 1 {
+						t.Errorf("members: %+v, %v", list, err)
+					}
+					wake := make(chan struct{})
+					defer close(wake)
+					paused.mu.Lock()
+					paused.until = wake
+					paused.mu.Unlock()
+					began := time.Now()
+					for try() != nil {
+						time.Sleep(100 * time.Millisecond)
+						if time.Since(began) > time.Minute {
+							t.Fatal("never taken from an owner that is gone")
+						}
+					}
+					if took := time.Since(began); took < 5*time.Second || took > 10*time.Second {
+						t.Errorf("taken after %v", took)
+					}
+					if ctx.Err() == nil {
+						t.Error("taken before the owner was told")
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestOneHoldOfANodeAtATime: also when the one before it panicked.
+func TestOneHoldOfANodeAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := node(storetest.New(t), "node")
+		err := n.Hold(t.Context(), "job", nil, func(context.Context, lease.Held) error {
+			return n.Hold(t.Context(), "job", nil, func(context.Context, lease.Held) error { return nil })
+		})
+		if !errors.Is(err, lease.ErrHeld) {
+			t.Errorf("a second Hold: %v", err)
+		}
+		func() {
+			defer func() { _ = recover() }()
+			_ = n.Hold(t.Context(), "job", nil, func(context.Context, lease.Held) error { panic("on purpose") })
+		}()
+		if list, err := n.Members(t.Context()); err != nil || len(list) != 0 {
+			t.Errorf("after the panic: %+v, %v", list, err)
+		}
+		if err := n.Hold(t.Context(), "job", nil, func(context.Context, lease.Held) error { return nil }); err != nil {
+			t.Errorf("after the panic: %v", err)
+		}
+	})
+}
+
+// TestARenewalThatHangsLosesTheLease: the owner is told although the store does not even heed contexts.
+func TestARenewalThatHangsLosesTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung := &stalled{Store: storetest.New(t), deaf: true}
+		if err := node(hung, "node").Hold(t.Context(), "job", nil, func(ctx context.Context, _ lease.Held) error {
+			wake := make(chan struct{})
+			defer close(wake)
+			hung.mu.Lock()
+			hung.until = wake
+			hung.mu.Unlock()
+			began := time.Now()
+			<-ctx.Done()
+			if took := time.Since(began); took > 8*time.Second || !errors.Is(context.Cause(ctx), lease.ErrLost) {
+				t.Errorf("told after %v: %v", took, context.Cause(ctx))
+			}
+			return nil
+		}); err != nil {
 			t.Error(err)
 		}
 	})

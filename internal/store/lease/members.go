@@ -16,7 +16,7 @@ type Member struct {
 	Data  []byte // what Hold was given: of a node, its address
 }
 
-// Members returns the leases that are held at this moment by this machine's clock, in the order of their names. A node is a
+// Members returns the leases that are held as far as this node has seen, in the order of their names. A node is a
 // member while it holds the lease of its own name.
 func (l *Leases) Members(ctx context.Context) ([]Member, error) {
 	var list []Member
@@ -27,12 +27,12 @@ func (l *Leases) Members(ctx context.Context) ([]Member, error) {
 			if err != nil {
 				return err
 			}
-			if !e.Value.Ends.After(now) {
-				continue
-			}
 			name, _, err := store.CutString(e.Key[len(l.Prefix):])
 			if err != nil {
 				return &store.RecordError{Name: "lease", Key: e.Key, Err: err}
+			}
+			if l.over(name, e.Value, now) {
+				continue
 			}
 			list = append(list, Member{Name: name, Owner: e.Value.Owner, Epoch: e.Value.Epoch, Data: e.Value.Data})
 		}

@@ -83,7 +83,9 @@ func (l *layers) run(ctx context.Context) {
 		l.loop(ctx, w, l.receive(l.fifo))
 		l.loop(ctx, w, l.timer)
 		l.loop(ctx, w, l.record)
-		l.loop(ctx, w, l.lease)
+		l.loop(ctx, w, l.lease(lease.Of(lease.Deps{
+			Store: l.s, Clock: testClock, Prefix: leasePrefix, Owner: fmt.Sprint(l.round, ".", w), TTL: 60 * time.Millisecond,
+		})))
 	}
 	l.loop(ctx, 0, l.receive(l.dead))
 	l.loop(ctx, 0, l.trim)
@@ -327,10 +329,11 @@ func (l *layers) trim(ctx context.Context, t turn) error {
 }
 
 // lease works under a lease that several want.
-func (l *layers) lease(ctx context.Context, t turn) error {
-	leases := lease.Of(lease.Deps{
-		Store: l.s, Clock: testClock, Prefix: leasePrefix, Owner: fmt.Sprint(l.round, ".", t.w), TTL: 60 * time.Millisecond,
-	})
+func (l *layers) lease(leases *lease.Leases) func(context.Context, turn) error {
+	return func(ctx context.Context, t turn) error { return l.leaseOnce(ctx, leases, t) }
+}
+
+func (l *layers) leaseOnce(ctx context.Context, leases *lease.Leases, t turn) error {
 	err := leases.Hold(ctx, "job", nil, func(ctx context.Context, h lease.Held) error {
 		if h.Epoch <= l.epoch {
 			l.fault("epoch %d after %d", h.Epoch, l.epoch)
