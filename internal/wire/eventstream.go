@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -271,7 +272,7 @@ func (e *eventWriter) fail(t *typePlan, err error) error {
 	}
 	if e.message.Headers[0].Text == isError {
 		e.header(eventstream.StringHeader(errorCode, fault.Code))
-		e.header(eventstream.StringHeader(errorMessage, fault.Message[:min(len(fault.Message), eventstream.MaxValue)]))
+		e.header(eventstream.StringHeader(errorMessage, strings.ToValidUTF8(fault.Message[:min(len(fault.Message), eventstream.MaxValue)], "")))
 	}
 	frame, bad := e.frame()
 	if bad != nil {

@@ -165,6 +165,9 @@ func TestTimestamps(t *testing.T) {
 		{TimeISO8601, "1970-01-02", at(86400000), "1970-01-02T00:00:00Z"},
 		{TimeRFC822, "Thu, 01 Jan 1970 00:00:00 GMT", at(0), ""},
 		{TimeRFC822, "Thu, 01 Jan 1970 00:00:00.25 GMT", at(250), ""},
+		{TimeRFC822, "Thu, 01 Jan 1970 01:00:00 +0100", at(0), "Thu, 01 Jan 1970 00:00:00 GMT"},
+		{TimeRFC822, "Thursday, 01-Jan-70 00:00:00 GMT", at(0), "Thu, 01 Jan 1970 00:00:00 GMT"},
+		{TimeRFC822, "Thu Jan  1 00:00:00 1970", at(0), "Thu, 01 Jan 1970 00:00:00 GMT"},
 	}
 	for _, tt := range tests {
 		got, err := parseTime(tt.text, tt.format)
@@ -177,6 +180,11 @@ func TestTimestamps(t *testing.T) {
 		}
 		if text := string(appendTime(nil, tt.want, tt.format)); text != back {
 			t.Errorf("%s: back as %s", tt.text, text)
+		}
+	}
+	for _, text := range []string{"Thu, 01 Jan 1970 00:00:00 EST", "Thu, 01 Jan 1970 00:00:00", "1970-01-01T00:00:00Z"} {
+		if got, err := parseTime(text, TimeRFC822); err == nil {
+			t.Errorf("%q is %v", text, got)
 		}
 	}
 	for _, text := range []string{"", "x", "NaN", "1e300", "-62135596800", "253402300800"} {

@@ -19,6 +19,10 @@ const (
 	minEpoch, maxEpoch = -62135596800, 253402300799
 )
 
+// rfc822Layouts are what is read: with an offset, and the obsolete forms of HTTP that RFC 9110, section 5.6.7 has everybody
+// take. Only GMT is a name for a zone: Go reads any other one as UTC, an error of hours.
+var rfc822Layouts = [...]string{rfc822Layout, time.RFC1123Z, "Monday, 02-Jan-06 15:04:05 GMT", time.ANSIC}
+
 // appendTime appends t in the given format with millisecond precision, the finest that AWS has.
 func appendTime(b []byte, t time.Time, format TimeFormat) []byte {
 	t = t.UTC().Truncate(time.Millisecond)
@@ -61,7 +65,7 @@ func parseTime(s string, format TimeFormat) (time.Time, error) {
 		}
 		return time.Time{}, errTimestamp
 	case TimeRFC822:
-		for _, layout := range []string{time.RFC1123, rfc822Fine, time.RFC1123Z} {
+		for _, layout := range rfc822Layouts {
 			if t, err := time.Parse(layout, s); err == nil {
 				return inRange(t)
 			}
