@@ -3,6 +3,7 @@
 package frontdoor
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -71,7 +72,7 @@ func (d *Door) authenticate(c *call) error {
 		a.identity, a.err = access.Anonymous(), nil
 	}
 	if a.err == nil && a.identity.Verified {
-		a.err = checkService(c)
+		a.err = cmp.Or(checkService(c), checkHeaders(c))
 	}
 	if a.err != nil {
 		return a.err
@@ -122,6 +123,26 @@ func checkService(c *call) error {
 		Code:    "InvalidSignatureException",
 		Message: "Credential should be scoped to correct service: '" + t.service.Schema.SigningName + "'. ",
 	}
+}
+
+// checkHeaders refuses a header that is a part of the operation's input and that nobody has signed: it could have been
+// added on the way (X-Amz-Invocation-Type). Those that proxies add are none; S3 wants every X-Amz- header signed anyway.
+func checkHeaders(c *call) error {
+	t := &c.target
+	if t.op < 0 || !isREST(t.codec.ID()) {
+		return nil
+	}
+	in := &t.service.Schema.Types[t.service.Schema.Operations[t.op].Input]
+	for i := range in.Fields {
+		f := &in.Fields[i]
+		if f.Loc != wire.InHeader || !strings.HasPrefix(f.Wire, "X-Amz-") || c.r.Header.Get(f.Wire) == "" || c.sig.Signs(f.Wire) {
+			continue
+		}
+		return &access.Error{ // S3's text (access/sigv4), unverified for others
+			Code: "InvalidSignatureException", Message: "There were headers present in the request which were not signed",
+		}
+	}
+	return nil
 }
 
 // drained wants the end of a body of which a decompressor may have left something.

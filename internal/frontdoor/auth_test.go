@@ -38,7 +38,10 @@ func (k oneKey) Used(id, region, service string, _ time.Time) {
 }
 
 // upload has a streamed input and one that wants no signature.
-type uploadInput struct{ Body io.Reader }
+type uploadInput struct {
+	Body io.Reader
+	Kind *string
+}
 
 type uploadOutput struct{}
 
@@ -47,8 +50,12 @@ var uploadSchema = wire.Schema{
 	Types: []wire.Type{
 		{},
 		{Name: "Stream", Kind: wire.KindStream},
-		{Name: "In", Kind: wire.KindStruct, Go: wire.StructOf[uploadInput]{}, Fields: []wire.Field{{Name: "Body", Type: 1, Loc: wire.InPayload}}},
+		{Name: "In", Kind: wire.KindStruct, Go: wire.StructOf[uploadInput]{}, Fields: []wire.Field{
+			{Name: "Body", Type: 1, Loc: wire.InPayload},
+			{Name: "Kind", Type: 4, Off: offset[uploadInput]("Kind"), Loc: wire.InHeader, Wire: "X-Amz-Kind", Flags: wire.Pointer},
+		}},
 		{Name: "Out", Kind: wire.KindStruct, Go: wire.StructOf[uploadOutput]{}},
+		{Name: "Kind", Kind: wire.KindString},
 	},
 	Operations: []wire.Operation{
 		{Name: "Put", Method: "PUT", URI: "/stored", Input: 2, Output: 3},
@@ -177,6 +184,32 @@ func TestNamedDigestsAreComparedToTheEnd(t *testing.T) {
 				t.Errorf("%d %s, want %d", w.Code, w.Body, c.status)
 			}
 		})
+	}
+}
+
+func TestInputInUnsignedHeadersIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before string // the header that is there when the request is signed
+		after  string // the header that is added on its way
+		status int
+	}{
+		{"signed", "X-Amz-Kind: a", "", 200},
+		{"added", "X-Amz-Other: a", "X-Amz-Kind: a", 403},
+		{"changed", "X-Amz-Kind: a", "X-Amz-Kind: b", 403},
+		{"not of the operation", "X-Amz-Kind: a", "X-Amz-Cf-Id: b", 200}, // CloudFront adds it
+	} {
+		var used []string
+		d := mustEnforcingDoor(t, &uploads{read: 100}, &used)
+		r := signed(t, sigv4.Keys{AccessKeyID: "AKIAGOOD", SecretAccessKey: "secret"}, "upload", http.MethodPut, base+"/stored", "hello", c.before)
+		if name, value, ok := strings.Cut(c.after, ": "); ok {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, r)
+		if w.Code != c.status {
+			t.Errorf("%s: %d %s, want %d", c.name, w.Code, w.Body, c.status)
+		}
 	}
 }
 

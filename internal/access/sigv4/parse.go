@@ -22,6 +22,16 @@ type Signature struct {
 	Expires       time.Duration // of a presigned request
 }
 
+// Signs tells whether the signature covers the header of that name.
+func (s *Signature) Signs(header string) bool {
+	for name := range strings.SplitSeq(s.SignedHeaders, ";") {
+		if strings.EqualFold(name, header) {
+			return true
+		}
+	}
+	return false
+}
+
 // Parse reads the signature of r. It returns nil, nil for a request that carries none (also for another scheme of
 // Authorization), and *Error for one that is broken. It checks form only.
 func Parse(r *http.Request) (*Signature, error) {

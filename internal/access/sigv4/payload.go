@@ -4,7 +4,6 @@ package sigv4
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,7 +35,7 @@ func payloadOf(r *http.Request, sig *Signature) (payload, error) {
 	named := r.Header.Get("X-Amz-Content-Sha256")
 	if sig.Presigned {
 		// Of a presigned request only what is signed counts: the parameter, or the header when it is a signed one.
-		if !slices.Contains(strings.Split(sig.SignedHeaders, ";"), "x-amz-content-sha256") {
+		if !sig.Signs("x-amz-content-sha256") {
 			named = sig.ContentSHA256
 		}
 		if named == "" && isS3(sig.Scope.Service) {
