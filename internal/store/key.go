@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 )
 
@@ -58,8 +59,17 @@ func AppendUint64(k []byte, v uint64) []byte { return binary.BigEndian.AppendUin
 // AppendUint64Desc appends v so that greater numbers come first.
 func AppendUint64Desc(k []byte, v uint64) []byte { return binary.BigEndian.AppendUint64(k, ^v) }
 
-// AppendTime appends t in nanoseconds, earlier first. Times before 1970 are stored as 1970.
-func AppendTime(k []byte, t time.Time) []byte { return AppendUint64(k, uint64(max(0, t.UnixNano()))) }
+// AppendTime appends t in nanoseconds, earlier first. Times before 1970 are stored as 1970, those after 2262-04-11 as the
+// last time that has such a number.
+func AppendTime(k []byte, t time.Time) []byte {
+	switch s := t.Unix(); { // UnixNano is undefined far from 1970
+	case s < 0:
+		return AppendUint64(k, 0)
+	case s >= math.MaxInt64/int64(time.Second):
+		return AppendUint64(k, math.MaxInt64)
+	}
+	return AppendUint64(k, uint64(t.UnixNano()))
+}
 
 // CutString takes an AppendString component off the front of k.
 func CutString(k []byte) (s string, rest []byte, err error) {

@@ -68,6 +68,12 @@ func TestCutReadsWhatAppendWrote(t *testing.T) {
 	if err != nil || early.UnixNano() != 0 {
 		t.Errorf("a time before 1970 gives %v, %v", early, err)
 	}
+	for _, far := range []int{2263, 2500, 9999} { // in nanoseconds they are beyond 63 bits, some of them by a whole turn
+		late, _, err := CutTime(AppendTime(nil, time.Date(far, 1, 1, 0, 0, 0, 0, time.UTC)))
+		if err != nil || late.Year() != 2262 {
+			t.Errorf("the year %d gives %v, %v", far, late, err)
+		}
+	}
 }
 
 func TestCutRefusesWhatAppendDidNotWrite(t *testing.T) {

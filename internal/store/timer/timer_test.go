@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/store"
+	"github.com/gustcloud/gust/internal/store/enginetest"
 	"github.com/gustcloud/gust/internal/store/storetest"
 	"github.com/gustcloud/gust/internal/store/timer"
 )
@@ -250,6 +252,66 @@ func TestATransactionThatAJumpOvertakes(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if got := f.fired(t); !slices.Equal(got, []string{"old="}) {
 			t.Errorf("fired %q", got)
+		}
+	})
+}
+
+func TestATimerOfTheFarthestFutureWaits(t *testing.T) {
+	with(t, 1, func(t *testing.T, f *fixture) {
+		t.Helper()
+		for _, year := range []int{2262, 2300, 9999} {
+			far := f.put(t, time.Date(year, 12, 31, 0, 0, 0, 0, time.UTC), fmt.Sprint("in ", year), "")
+			if year == 9999 {
+				if err := f.store.Update(t.Context(), func(tx store.Tx) error { set.Cancel(tx, far.At, far.ID); return nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		time.Sleep(time.Hour)
+		if got := f.fired(t); len(got) != 0 {
+			t.Errorf("fired %q", got)
+		}
+		left := 0
+		if err := f.store.View(t.Context(), func(r store.Reader) error {
+			left = 0
+			return set.Check(r, func(timer.Timer) { left++ })
+		}); err != nil || left != 2 {
+			t.Errorf("%d timers are set, %v, want 2: one was cancelled", left, err)
+		}
+	})
+}
+
+// TestUnknownOutcomesOfFirings: whatever the store does not know, a timer fires once; three nodes try, many are due at one
+// moment.
+func TestUnknownOutcomesOfFirings(t *testing.T) {
+	const count = 300
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.NewService(clock.System{})
+		s := enginetest.Check(storetest.NewWithTime(t, c), enginetest.Faults{Unknown: 0.2, Seed: seed})
+		f := &fixture{store: s, clock: c, fail: map[string]bool{}}
+		at := s.Now().Add(time.Second)
+		for i := range count {
+			for {
+				err := s.Update(t.Context(), func(tx store.Tx) error {
+					_, err := set.Put(tx, s.Now(), timer.Timer{At: at.Add(time.Duration(i%3) * time.Second), ID: fmt.Sprint(i)})
+					return err
+				})
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, store.ErrUnknownOutcome) {
+					t.Fatal(err)
+				}
+			}
+		}
+		stop := f.start(t, 3)
+		defer stop()
+		got := f.until(t, count)
+		slices.Sort(got)
+		if n := len(slices.Compact(slices.Clone(got))); n != count || len(got) != count {
+			t.Errorf("%d firings of %d timers, want %d", len(got), n, count)
 		}
 	})
 }
