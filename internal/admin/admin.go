@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package admin is the operator's door: health and metrics under /_gust/ on the API listener, the packages of functions to
-// who has a link to them, and profiling on the server's unix socket only. It serves no AWS API and does not decide who may reach it: internal/app puts the guard of
+// who has a link to them, the clock of a server for tests, and profiling on the server's unix socket only. It serves no AWS API and does not decide who may reach it: internal/app puts the guard of
 // internal/frontdoor before the first and file permissions before the second.
 package admin
 
@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
+	"time"
 
 	"github.com/gustcloud/gust/internal/access"
 	"github.com/gustcloud/gust/internal/base/clock"
@@ -29,6 +30,10 @@ type Deps struct {
 	Links    *access.Sessions // judges the links to packages
 	Blobs    blob.Blobs       // holds the packages
 	Clock    clock.Clock
+	// Time and Move are there on a server for tests only: whoever reaches the listener may move service time. Move takes it
+	// forwards by advance and lets it run at speed from there; 0 is the speed that it has.
+	Time *clock.Service
+	Move func(ctx context.Context, advance time.Duration, speed float64) error
 	// Backup copies the server's data to a directory that does not exist; used by the unix socket only.
 	Backup func(ctx context.Context, dir string) error
 }
@@ -45,6 +50,10 @@ func Handler(d Deps) http.Handler {
 	mux.HandleFunc("GET /_localstack/health", d.health)
 	mux.HandleFunc("GET /_gust/code/{account}/{digest}", d.code)
 	mux.Handle("GET /_gust/metrics", d.metrics())
+	if d.Move != nil {
+		mux.HandleFunc("GET /_gust/clock", d.showClock)
+		mux.HandleFunc("POST /_gust/clock", d.moveClock)
+	}
 	return mux
 }
 

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/gustcloud/gust/internal/base/clock"
 )
 
 // Config is the configuration of a server. Each field is a flag of `gust serve`, an environment variable, and a line of
@@ -29,8 +31,10 @@ type Config struct {
 	Ephemeral bool   `env:"GUST_EPHEMERAL" group:"server" help:"Keep everything in memory and temporary files; --data is not used."`
 	Store     string `env:"GUST_STORE" placeholder:"URL" group:"server" help:"Keep all but packages and files in PostgreSQL 15 or newer: postgres://user@host/database. A password is better set in $GUST_STORE or a password file: other users see flags. By default everything is in --data."`
 	Listen    string `env:"GUST_LISTEN" default:"127.0.0.1:4566" placeholder:"ADDR" group:"server" help:"Serve the AWS API on ADDR; other addresses than this machine's loopback need --auth enforce (default: ${default})."`
-	LogLevel  string `env:"GUST_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" group:"server" help:"Log lines of LEVEL and above: debug (every API call), info, warn, error (default: ${default})."`
-	LogFormat string `env:"GUST_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" group:"server" help:"text or json (default: ${default})."`
+	// ClockSpeed is nil on a server that is not for tests.
+	ClockSpeed *float64 `name:"clock-speed" env:"GUST_CLOCK_SPEED" placeholder:"N" group:"server" help:"For tests only: let service time (retries, schedules, visibility, retention, TTLs) run N times as fast as the machine's, 1 to 3600, and let whoever reaches the API move it: POST /_gust/clock. Needs a loopback --listen. By default service time cannot be moved."`
+	LogLevel   string   `env:"GUST_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" group:"server" help:"Log lines of LEVEL and above: debug (every API call), info, warn, error (default: ${default})."`
+	LogFormat  string   `env:"GUST_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" group:"server" help:"text or json (default: ${default})."`
 
 	Driver      string        `env:"GUST_DRIVER" enum:"linux,process" default:"${driver}" placeholder:"NAME" group:"functions" help:"Isolate functions with driver NAME: linux (sandboxes), process (NO isolation) (default: ${default})."`
 	PoolSize    int           `env:"GUST_POOL_SIZE" default:"4" placeholder:"N" group:"functions" help:"Keep N sandboxes parked for cold starts (default: ${default})."`
@@ -155,12 +159,15 @@ func (c *Config) check() error {
 		return fmt.Errorf("--listen %s: want ADDRESS:PORT: %w", c.Listen, err)
 	}
 	enforced := c.Auth == authEnforce
-	if a, err := netip.ParseAddr(host); !enforced && host != "localhost" && (err != nil || !a.IsLoopback()) {
+	if !enforced && !loopback(host) {
 		return &setupError{
 			err: fmt.Errorf("--listen %s: this address can be reached from other machines", c.Listen),
 			hint: "Without signature checks anyone who reaches the API owns it. " +
 				"Add --auth enforce, or listen on 127.0.0.1 and put a proxy that authenticates in front.",
 		}
+	}
+	if err := c.checkClock(host); err != nil {
+		return err
 	}
 	if c.ResetRoot && !enforced {
 		return errors.New("--reset-root needs --auth enforce: development mode has no root credentials")
@@ -182,6 +189,29 @@ func (c *Config) check() error {
 	for _, o := range c.AllowOrigin {
 		if !strings.Contains(o, "://") || strings.HasSuffix(o, "/") {
 			return fmt.Errorf("--allow-origin %q: want scheme://host[:port] without a path", o)
+		}
+	}
+	return nil
+}
+
+// loopback tells whether an address is reached from this machine only.
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
+// checkClock refuses to let service time be moved where others than this machine's users may do it: the path is not signed.
+func (c *Config) checkClock(host string) error {
+	if c.ClockSpeed == nil {
+		return nil
+	}
+	if err := clock.CheckSpeed(*c.ClockSpeed); err != nil {
+		return fmt.Errorf("--clock-speed %v: %w", *c.ClockSpeed, err)
+	}
+	if !loopback(host) {
+		return &setupError{
+			err:  fmt.Errorf("--clock-speed: --listen %s can be reached from other machines, and whoever reaches it could move the clock", c.Listen),
+			hint: "It is for tests: listen on 127.0.0.1, or leave it out.",
 		}
 	}
 	return nil

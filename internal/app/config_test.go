@@ -51,6 +51,13 @@ func TestFlagWinsOverEnvironmentOverFile(t *testing.T) {
 		strings.Join(c.Domain, " ") != "a.test b.test" || c.LogFormat != "text" {
 		t.Errorf("configuration %+v", c)
 	}
+	if c.ClockSpeed != nil {
+		t.Errorf("a clock for tests that nobody asked for: %v", *c.ClockSpeed)
+	}
+	t.Setenv("GUST_CLOCK_SPEED", "60")
+	if c, _, _ := parse(t); c.ClockSpeed == nil || *c.ClockSpeed != 60 {
+		t.Errorf("GUST_CLOCK_SPEED is not read: %v", c.ClockSpeed)
+	}
 	if c, _, _ := parse(t); c.Listen != "127.0.0.1:2" {
 		t.Errorf("without the flag: %s", c.Listen)
 	}
@@ -96,6 +103,17 @@ func TestConfigRefuses(t *testing.T) {
 		{"unknown flag", []string{"--lisen=x"}, 2, "unknown flag"},
 		{"negative pool", []string{"--pool-size=-1"}, 1, "cannot be negative"},
 		{"no number", []string{"--pool-size=many"}, 2, "many"},
+		{"a clock for tests", []string{"--clock-speed=60"}, 0, ""},
+		{"a clock for tests, enforced", []string{"--clock-speed=1.5", "--auth=enforce"}, 0, ""},
+		{"a clock that stands still", []string{"--clock-speed=0"}, 1, "--clock-speed 0: the speed is a number from 1 to 3600"},
+		{"a slow clock", []string{"--clock-speed=0.9"}, 1, "from 1 to 3600"},
+		{"a clock that runs backwards", []string{"--clock-speed=-1"}, 1, "from 1 to 3600"},
+		{"too fast a clock", []string{"--clock-speed=3601"}, 1, "from 1 to 3600"},
+		{"an endless clock", []string{"--clock-speed=Inf"}, 1, "from 1 to 3600"},
+		{"no number for a clock", []string{"--clock-speed=NaN"}, 1, "from 1 to 3600"},
+		{"no speed", []string{"--clock-speed=fast"}, 2, "fast"},
+		{"a clock for everybody", []string{"--clock-speed=1", "--auth=enforce", "--listen=0.0.0.0:4566"}, 1, "whoever reaches it could move the clock"},
+		{"a clock in a file", []string{"--config", write("g", "clock-speed = 7200")}, 1, "--clock-speed 7200"},
 		{"wildcard domain", []string{"--domain=*.x"}, 1, "want a host name"},
 		{"origin with a path", []string{"--allow-origin=https://x/"}, 1, "without a path"},
 		{"file is missing", []string{"--config", filepath.Join(dir, "none")}, 2, "none"},
@@ -143,7 +161,7 @@ func TestEveryFlagHasAnEnvironmentVariableAndHelp(t *testing.T) {
 	for name := range map[string]bool{
 		"config": true, "data": true, "ephemeral": true, "listen": true, "log-level": true,
 		"log-format": true, "driver": true, "pool-size": true, "idle-timeout": true, "allow-origin": true, "domain": true,
-		"auth": true,
+		"auth": true, "clock-speed": true,
 	} {
 		variable := "$GUST_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 		if !strings.Contains(out, "--"+name) || !strings.Contains(out, variable) {

@@ -86,6 +86,10 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 		return err
 	}
 	s.closers = append(s.closers, st.Close)
+	move, err := s.moves(ctx, c, st, serviceTime)
+	if err != nil {
+		return err
+	}
 	sessions, err := openSessions(ctx, st, source)
 	if err != nil {
 		return err
@@ -128,6 +132,7 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 	s.admin = admin.Deps{
 		Version: version, Services: names, Draining: s.draining.Load, Metrics: metrics, Log: s.log,
 		Links: sessions, Blobs: blobs, Clock: clk, Backup: backup{s.data, st, blobs}.to,
+		Time: serviceTime, Move: move,
 	}
 	s.log.InfoContext(ctx, "starting", "version", version,
 		"endpoint", "http://"+s.listener.Addr().String(), "data", s.data.path)
