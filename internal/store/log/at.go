@@ -11,7 +11,7 @@ import (
 )
 
 // At returns the position of the first record whose time is at or after t; one behind the last when there is none. It
-// reads at most 64 records.
+// reads at most 64 records, and then those of some seconds before t.
 func (l Log) At(r store.Reader, t time.Time) (uint64, error) {
 	// Times are taken before the commits that order the records, so a record may stand up to store.MaxDuration before an
 	// older one. What stands before the boundary of the search is older than t all the same: each of its records is at
@@ -31,23 +31,20 @@ func (l Log) At(r store.Reader, t time.Time) (uint64, error) {
 			lo = first.Sequence + 1
 		}
 	}
-	for {
-		first, found, err := l.first(r, lo)
-		if err != nil {
-			return 0, err
-		}
-		if !found {
-			return l.end(r, lo)
-		}
-		if !first.Time.Before(t) {
-			return first.Sequence, nil
-		}
-		lo = first.Sequence + 1
+	first, found, err := l.firstSince(r, lo, t)
+	if err != nil || found {
+		return first.Sequence, err
 	}
+	return l.end(r, lo)
 }
 
 // first returns the first record that begins at or after from; its Sequence is that of its first part, and it has no data.
 func (l Log) first(r store.Reader, from uint64) (rec Record, found bool, err error) {
+	return l.firstSince(r, from, time.Time{})
+}
+
+// firstSince is first, of the records whose time is at or after t.
+func (l Log) firstSince(r store.Reader, from uint64, t time.Time) (rec Record, found bool, err error) {
 	for it, err := range r.Scan(store.Range{Lo: l.key(from), Hi: store.PrefixEnd(l.prefix)}, store.ScanOptions{}) {
 		if err != nil {
 			return Record{}, false, err
@@ -63,7 +60,9 @@ func (l Log) first(r store.Reader, from uint64) (rec Record, found bool, err err
 			return Record{}, false, damaged(it.Key)
 		}
 		ms := int64(binary.BigEndian.Uint64(it.Value[partHead:]))
-		return Record{Sequence: sequence, Time: time.UnixMilli(ms).UTC()}, true, nil
+		if at := time.UnixMilli(ms).UTC(); !at.Before(t) {
+			return Record{Sequence: sequence, Time: at}, true, nil
+		}
 	}
 	return Record{}, false, nil
 }

@@ -88,12 +88,12 @@ type Limits struct {
 func (l Log) Read(r store.Reader, from uint64, limits Limits) ([]Record, error) {
 	var out []Record
 	size := 0
-	var rec Record
+	var rec partial
 	for it, err := range r.Scan(store.Range{Lo: l.key(from), Hi: store.PrefixEnd(l.prefix)}, store.ScanOptions{}) {
 		if err != nil {
 			return nil, err
 		}
-		whole, err := l.join(&rec, it)
+		whole, err := l.join(&rec, it, len(out) == 0)
 		if err != nil {
 			return nil, err
 		}
@@ -103,8 +103,8 @@ func (l Log) Read(r store.Reader, from uint64, limits Limits) ([]Record, error) 
 		if len(out) > 0 && limits.Bytes > 0 && size+len(rec.Data) > limits.Bytes {
 			break
 		}
-		out, size = append(out, rec), size+len(rec.Data)
-		rec = Record{}
+		out, size = append(out, rec.Record), size+len(rec.Data)
+		rec = partial{}
 		if len(out) == limits.Records {
 			break
 		}
@@ -112,27 +112,33 @@ func (l Log) Read(r store.Reader, from uint64, limits Limits) ([]Record, error) 
 	return out, nil
 }
 
+// partial is a record of which some parts were read.
+type partial struct {
+	Record
+	parts, follow byte
+}
+
 // join adds the part of it to rec and tells whether it was the last one. Parts of a record whose first ones stand before
 // the scan's start are passed over: a position inside a record is after it.
-func (l Log) join(rec *Record, it store.Item) (whole bool, err error) {
+func (l Log) join(rec *partial, it store.Item, first bool) (whole bool, err error) {
 	sequence, rest, err := store.CutUint64(it.Key[len(l.prefix):])
 	if err != nil || len(rest) > 0 || len(it.Value) < partHead {
 		return false, damaged(it.Key)
 	}
 	number, follow, data := it.Value[0], it.Value[1], it.Value[partHead:]
 	switch {
-	case number == 0:
+	case number == 0 && rec.parts == 0:
 		if len(data) < 8 {
 			return false, damaged(it.Key)
 		}
-		ms := int64(binary.BigEndian.Uint64(data))
-		*rec = Record{Sequence: sequence, Time: time.UnixMilli(ms).UTC(), Data: append([]byte{}, data[8:]...)}
-	case rec.Data == nil:
+		rec.Time, rec.Data = time.UnixMilli(int64(binary.BigEndian.Uint64(data))).UTC(), []byte{}
+		data = data[8:]
+	case number > 0 && rec.parts == 0 && first:
 		return false, nil
-	default:
-		rec.Data = append(rec.Data, data...)
-		rec.Sequence = sequence
+	case number != rec.parts, rec.parts == 0, follow+1 != rec.follow:
+		return false, damaged(it.Key) // a part is missing
 	}
+	rec.Sequence, rec.Data, rec.parts, rec.follow = sequence, append(rec.Data, data...), number+1, follow
 	return follow == 0, nil
 }
 

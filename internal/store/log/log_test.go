@@ -7,11 +7,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gustcloud/gust/internal/store"
+	"github.com/gustcloud/gust/internal/store/enginetest"
 	"github.com/gustcloud/gust/internal/store/log"
 	"github.com/gustcloud/gust/internal/store/storetest"
 )
@@ -218,19 +220,99 @@ func TestEndIsBehindTheLast(t *testing.T) {
 }
 
 func TestDamagedRecordsAreSaidToBe(t *testing.T) {
-	s := storetest.New(t)
-	if err := s.Update(t.Context(), func(tx store.Tx) error {
-		tx.Append([]byte("x-log-"), []byte{0})
+	whole := func(tx store.Tx) { _ = under.Append(tx, epoch, make([]byte, 3*store.MaxValue)) } // four parts
+	remove := func(tx store.Tx, parts ...int) error {
+		i := 0
+		for it, err := range tx.Scan(under.Range(), store.ScanOptions{}) {
+			if err != nil {
+				return err
+			}
+			if slices.Contains(parts, i) {
+				tx.Delete(it.Key)
+			}
+			i++
+		}
 		return nil
-	}); err != nil {
-		t.Fatal(err)
 	}
-	err := s.View(t.Context(), func(r store.Reader) error {
-		_, err := under.Read(r, 0, log.Limits{})
-		return err
-	})
-	var corrupt *store.RecordError
-	if !errors.As(err, &corrupt) {
-		t.Errorf("got %v", err)
+	for name, damage := range map[string]func(store.Tx) error{
+		"not a record":            func(tx store.Tx) error { tx.Append([]byte("x-log-"), []byte{0}); return nil },
+		"the middle of a record":  func(tx store.Tx) error { return remove(tx, 2) },
+		"the end of a record":     func(tx store.Tx) error { return remove(tx, 3) },
+		"the first of the second": func(tx store.Tx) error { return remove(tx, 4) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := storetest.New(t)
+			for _, fn := range []func(store.Tx) error{
+				func(tx store.Tx) error { whole(tx); whole(tx); return nil }, damage,
+			} {
+				if err := s.Update(t.Context(), fn); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := s.View(t.Context(), func(r store.Reader) error {
+				_, err := under.Read(r, 0, log.Limits{})
+				return err
+			})
+			var corrupt *store.RecordError
+			if !errors.As(err, &corrupt) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestUnknownOutcomesOfAppends: who counts in the transaction of the append, and asks again, appends everything once and in
+// order, while old records are trimmed.
+func TestUnknownOutcomesOfAppends(t *testing.T) {
+	const writers, each = 4, 40
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	s := enginetest.Check(storetest.New(t), enginetest.Faults{Unknown: 0.3, Seed: seed})
+	var wg sync.WaitGroup
+	for w := range writers {
+		key := []byte{'x', '-', 'n', byte(w)}
+		wg.Go(func() {
+			for done := 0; done < each; {
+				err := s.Update(t.Context(), func(tx store.Tx) error {
+					v, err := tx.Get(key)
+					if err != nil {
+						return err
+					}
+					if done = len(v); done == each {
+						return nil
+					}
+					tx.Set(key, make([]byte, done+1))
+					data := make([]byte, 2+done%3*store.MaxValue)
+					data[0], data[1] = byte(w), byte(done)
+					return under.Append(tx, s.Now(), data)
+				})
+				if err != nil && !errors.Is(err, store.ErrUnknownOutcome) {
+					t.Error(err)
+					return
+				}
+				if w == 0 && done == each/2 {
+					if err := s.Update(t.Context(), func(tx store.Tx) error {
+						_, err := under.Trim(tx, s.Now())
+						return err
+					}); err != nil && !errors.Is(err, store.ErrUnknownOutcome) {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	last := map[byte]int{}
+	for _, rec := range mustRead(t, s, under, 0, log.Limits{}) {
+		w, i := rec.Data[0], int(rec.Data[1])
+		if before, ok := last[w]; ok && i != before+1 || len(rec.Data) != 2+i%3*store.MaxValue {
+			t.Errorf("record %d of writer %d has %d bytes and comes after %d", i, w, len(rec.Data), before)
+		}
+		last[w] = i
+	}
+	for w, i := range last {
+		if i != each-1 {
+			t.Errorf("the last record of writer %d is %d", w, i)
+		}
 	}
 }
