@@ -27,7 +27,7 @@ type model struct {
 
 type modelMessage struct {
 	sequence, receives uint64
-	visible            time.Time
+	sent, visible      time.Time
 	group              string
 }
 
@@ -86,7 +86,7 @@ type modelRun struct {
 func (r *modelRun) run(t *testing.T) {
 	t.Helper()
 	for range 400 {
-		switch r.random.IntN(10) {
+		switch r.random.IntN(11) {
 		case 0, 1, 2:
 			m := queue.Message{Body: []byte("b"), Delay: time.Duration(max(0, r.random.IntN(8)-4)) * time.Second}
 			if r.model.ordered {
@@ -94,7 +94,9 @@ func (r *modelRun) run(t *testing.T) {
 				m.Delay = 0 // the queue's, not a message's
 			}
 			sent := r.q.send(m)
-			r.model.messages = append(r.model.messages, &modelMessage{sequence: sent.Sequence, visible: time.Now().Add(m.Delay), group: m.Group})
+			r.model.messages = append(r.model.messages, &modelMessage{
+				sequence: sent.Sequence, sent: time.Now(), visible: time.Now().Add(m.Delay), group: m.Group,
+			})
 		case 3, 4, 5:
 			r.receive(t)
 		case 6, 7:
@@ -103,10 +105,32 @@ func (r *modelRun) run(t *testing.T) {
 			r.change(t)
 		case 9:
 			time.Sleep(time.Duration(r.random.IntN(3000)) * time.Millisecond)
+		case 10:
+			r.removeMany(t)
 		}
-		if t.Failed() {
+		if check(t, r.q); t.Failed() {
 			return
 		}
+	}
+}
+
+// removeMany purges or trims, seldom.
+func (r *modelRun) removeMany(t *testing.T) {
+	t.Helper()
+	before := time.Now().Add(-time.Duration(r.random.IntN(20)) * time.Second)
+	switch r.random.IntN(8) {
+	case 0:
+		if err := r.q.Purge(t.Context()); err != nil {
+			t.Error(err)
+		}
+		r.model.messages = nil
+	case 1, 2, 3:
+		n, err := r.q.Trim(t.Context(), before)
+		left := slices.DeleteFunc(slices.Clone(r.model.messages), func(x *modelMessage) bool { return x.sent.Before(before) })
+		if want := len(r.model.messages) - len(left); err != nil || n != want {
+			t.Errorf("trimmed %d, %v, want %d", n, err, want)
+		}
+		r.model.messages = left
 	}
 }
 
