@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,8 @@ const (
 )
 
 // maxBodies caps the memory of all bodies that are held at a time, in bytes, decompressed, and of the inputs that are much
-// larger than their bodies. Streams are not held. What comes on top of it while a body grows is its own last size.
+// larger than their bodies. Of a stream only the largest event is held. What comes on top of it while a body grows is its
+// own last size.
 const maxBodies = 512 << 20
 
 // budget counts the memory of bodies. It is safe for concurrent use.
@@ -46,6 +48,38 @@ func (b *budget) take(n int64) error {
 
 // give returns what was taken.
 func (b *budget) give(n int64) { b.used.Add(-n) }
+
+// share is what one call has of the budget. It is safe for concurrent use: a service may read its events in a goroutine.
+type share struct {
+	of    *budget
+	mu    sync.Mutex
+	held  int64
+	ended bool
+}
+
+// hold takes n bytes of the budget until release.
+func (s *share) hold(n int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return errCallEnded
+	}
+	if err := s.of.take(n); err != nil {
+		return err
+	}
+	s.held += n
+	return nil
+}
+
+func (s *share) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of.give(s.held)
+	s.held, s.ended = 0, true
+}
+
+// errCallEnded is an error of the program: a service read its input after its call.
+var errCallEnded = errors.New("frontdoor: the call has ended")
 
 // pacedBody is a request's body with a deadline for each read. It belongs to one request and is not safe for concurrent
 // use, as bodies are.

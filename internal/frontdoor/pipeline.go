@@ -76,8 +76,7 @@ type call struct {
 	target  target
 	body    []byte
 	read    bool  // body holds the request's
-	held    int64 // bytes of the body and of what was made of it, taken from budget
-	budget  *budget
+	memory  share // of the body and of what was made of it
 	paced   pacedBody
 	own     http.Request // r, where its body was replaced
 	in, out any
@@ -100,12 +99,12 @@ var stages = [...]func(*Door, *call) error{
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := d.Clock.Now()
 	answer := &response{ResponseWriter: w}
-	c := &call{w: answer, r: r, target: target{op: -1}, budget: &d.bodies, request: reqctx.Request{
+	c := &call{w: answer, r: r, target: target{op: -1}, memory: share{of: &d.bodies}, request: reqctx.Request{
 		Scope: reqctx.Scope{Account: access.DefaultAccount, Region: access.DefaultRegion},
 		ID:    d.NewID(), Host: r.Host,
 	}}
 	c.pace(d.Clock.Now)
-	defer func() { d.bodies.give(c.held) }()
+	defer c.memory.release()
 	var err error
 	for _, stage := range stages {
 		if err = stage(d, c); err != nil || c.done {
@@ -205,7 +204,7 @@ func (d *Door) known(c *call) error {
 func (d *Door) decode(c *call) error {
 	s := c.target.service.Schema
 	op := &s.Operations[c.target.op]
-	req := wire.Request{HTTP: c.r, Labels: c.target.labels, Grow: c.hold}
+	req := wire.Request{HTTP: c.r, Labels: c.target.labels, Grow: c.memory.hold}
 	if s.Streams(op) {
 		req.Stream = c.r.Body
 	} else if err := c.readBody(op, s.BodyLimit(op)); err != nil {
@@ -231,15 +230,6 @@ func (d *Door) encode(c *call) error {
 // context is the request's, with what is known of the call so far.
 func (c *call) context() context.Context { return reqctx.With(c.r.Context(), c.request) }
 
-// hold takes n bytes of the budget until the call ends.
-func (c *call) hold(n int64) error {
-	if err := c.budget.take(n); err != nil {
-		return err
-	}
-	c.held += n
-	return nil
-}
-
 // readBody reads the body once. limit is in bytes, decompressed.
 func (c *call) readBody(op *wire.Operation, limit int64) error {
 	if c.read {
@@ -252,7 +242,7 @@ func (c *call) readBody(op *wire.Operation, limit int64) error {
 		return nil
 	}
 	var err error
-	c.body, err = wire.ReadBodyWithin(c.r, op, limit, c.hold)
+	c.body, err = wire.ReadBodyWithin(c.r, op, limit, c.memory.hold)
 	c.read = err == nil
 	if known := (*wire.FrameworkError)(nil); err != nil && !errors.As(err, &known) {
 		return &wire.FrameworkError{

@@ -33,6 +33,7 @@ func (s *Schema) readEvents(format eventFormat, f *fieldPlan, p unsafe.Pointer, 
 		src = bytes.NewReader(r.Body)
 	}
 	e := &eventReader{schema: s, format: format, typ: f.typ, in: eventstream.NewReader(src)}
+	e.in.Grow = r.Grow
 	f.typ.ev.set(unsafe.Add(p, f.Off), func(yield func(unsafe.Pointer, error) bool) {
 		for {
 			event, err := e.next()

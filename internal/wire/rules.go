@@ -31,7 +31,7 @@ func (t *typePlan) broken(p unsafe.Pointer) []string {
 	}
 	if t.Kind == KindString {
 		s := *(*string)(p)
-		// A pattern costs up to 50 ns a byte: a text that is refused anyway, and too long to be shown, is spared it.
+		// A pattern costs up to some hundred ns a byte: a text that is refused anyway, and too long to be shown, is spared it.
 		if re := r.compiled(t.Rules); re != nil && (!high || len(s) <= maxShown) && !re.MatchString(s) {
 			out = append(out, t.patternText())
 		}

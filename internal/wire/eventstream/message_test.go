@@ -281,3 +281,39 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// TestReaderAsksForMemory: for what its largest message takes, as it comes, and once.
+func TestReaderAsksForMemory(t *testing.T) {
+	var stream []byte
+	for _, size := range []int{100, 300 << 10, 200 << 10, 10} {
+		var err error
+		if stream, err = Append(stream, &Message{Payload: make([]byte, size)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	total := int64(0)
+	in := NewReader(bytes.NewReader(stream))
+	in.Grow = func(n int64) error { total += n; return nil }
+	for range 4 {
+		if _, err := in.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if total != 300<<10+sumLen {
+		t.Errorf("%d bytes were asked for", total)
+	}
+	full, last := errors.New("no memory"), int64(0)
+	in = NewReader(bytes.NewReader(stream))
+	in.Grow = func(n int64) error {
+		if last += n; last > 128<<10 {
+			return full
+		}
+		return nil
+	}
+	if _, err := in.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Next(); !errors.Is(err, full) {
+		t.Errorf("got %v", err)
+	}
+}

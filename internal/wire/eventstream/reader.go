@@ -13,14 +13,19 @@ import (
 
 // Reader reads messages from a stream. It reads no further than the message that it returns.
 type Reader struct {
-	src io.Reader
+	// Grow, which may be nil, is asked before the reader holds so many bytes more than any message before had; its error is
+	// returned.
+	Grow func(bytes int64) error
+
+	src  io.Reader
+	held int // the largest size yet
 }
 
 // NewReader returns a reader of src.
 func NewReader(src io.Reader) *Reader { return &Reader{src: src} }
 
 // Next returns the next message, whose memory is the caller's. Errors: io.EOF when the stream ended between two messages,
-// io.ErrUnexpectedEOF inside of one, ErrTooLarge, ErrChecksum, ErrMalformed, or what reading gave. After an error the
+// io.ErrUnexpectedEOF inside of one, ErrTooLarge, ErrChecksum, ErrMalformed, or what reading or Grow gave. After an error the
 // stream has no meaning any more.
 func (r *Reader) Next() (*Message, error) {
 	var prelude [preludeLen]byte
@@ -39,7 +44,7 @@ func (r *Reader) Next() (*Message, error) {
 	case payload > MaxPayload:
 		return nil, fmt.Errorf("%w: payload of %d bytes", ErrTooLarge, payload)
 	}
-	rest, err := readExactly(r.src, int(total-preludeLen))
+	rest, err := r.exactly(int(total - preludeLen))
 	if err != nil {
 		return nil, err
 	}
@@ -55,12 +60,15 @@ func (r *Reader) Next() (*Message, error) {
 	return m, nil
 }
 
-// readExactly reads n bytes. They are allocated as they come, not as they were announced.
-func readExactly(src io.Reader, n int) ([]byte, error) {
+// exactly reads n bytes. They are allocated as they come, not as they were announced.
+func (r *Reader) exactly(n int) ([]byte, error) {
 	const ahead = 64 << 10
+	if err := r.hold(min(n, ahead)); err != nil {
+		return nil, err
+	}
 	b := make([]byte, 0, min(n, ahead))
 	for {
-		got, err := io.ReadFull(src, b[len(b):cap(b)])
+		got, err := io.ReadFull(r.src, b[len(b):cap(b)])
 		b = b[:len(b)+got]
 		switch {
 		case len(b) == n:
@@ -70,10 +78,25 @@ func readExactly(src io.Reader, n int) ([]byte, error) {
 		case err != nil:
 			return nil, err
 		}
+		if err := r.hold(min(n, 2*cap(b))); err != nil {
+			return nil, err
+		}
 		grown := make([]byte, len(b), min(n, 2*cap(b)))
 		copy(grown, b)
 		b = grown
 	}
+}
+
+// hold makes sure that Grow agreed to messages of n bytes.
+func (r *Reader) hold(n int) error {
+	if r.Grow == nil || n <= r.held {
+		return nil
+	}
+	if err := r.Grow(int64(n - r.held)); err != nil {
+		return err
+	}
+	r.held = n
+	return nil
 }
 
 // parseHeaders reads a whole block of headers. The values alias it, texts do not.
