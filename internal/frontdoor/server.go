@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gustcloud/gust/internal/base/clock"
 )
 
 // Limits of a server. Together they bound what clients can make it hold: MaxConnections times the larger of a head
@@ -31,12 +33,14 @@ const (
 // (on a listener made by Limit, where others than its own processes connect) and shuts it down.
 func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	s := &http.Server{
-		Handler:           fewStreams(fewFields(taken(h)), allStreams),
+		Handler:           timely(fewStreams(fewFields(taken(h)), allStreams)),
 		ReadHeaderTimeout: headTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHead,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         new(http.Protocols),
+		// "OPTIONS *" is for h as well: what net/http has for it knows no guard and no deadline.
+		DisableGeneralOptionsHandler: true,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          maxStreams,
 			MaxReceiveBufferPerConnection: receiveBuffer,
@@ -46,6 +50,17 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	return s
+}
+
+// timely gives every body a first deadline, also one that nobody reads: net/http reads what is left of it before it
+// answers. A Door gives each read a deadline of its own.
+func timely(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(clock.System{}.Now().Add(bodyIdle)) // fails without a connection
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // fewStreams serves n requests of HTTP/2 at a time and refuses the others, in a way that clients try again. Those of

@@ -135,6 +135,44 @@ func TestClientsMustKeepPace(t *testing.T) {
 	}
 }
 
+// TestBodiesThatNobodyReadMustCome: handlers without a door have bounds as well.
+func TestBodiesThatNobodyReadMustCome(t *testing.T) {
+	const rest = " HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+	many := strings.Builder{}
+	for n := range 1100 {
+		fmt.Fprintf(&many, "X-%d: a\r\n", n)
+	}
+	for _, c := range []struct {
+		name, request string
+		status        int
+	}{
+		{"with a length", "GET /" + rest + "Content-Length: 1000\r\n\r\n", 204},
+		{"in chunks", "POST /" + rest + "Transfer-Encoding: chunked\r\n\r\n", 204},
+		{"too many headers", "GET /" + rest + many.String() + "Content-Length: 1000\r\n\r\n", 431},
+		{"OPTIONS *", "OPTIONS *" + rest + "Content-Length: 1000\r\n\r\n", 204},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := mustPipe(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }))
+				start := time.Now()
+				go func() { _, _ = io.WriteString(client, c.request) }()
+				b := bufio.NewReader(client)
+				r, err := http.ReadResponse(b, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = r.Body.Close()
+				if _, err := io.Copy(io.Discard, b); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(start); r.StatusCode != c.status || took > 21*time.Second {
+					t.Errorf("%s, closed after %v", r.Status, took)
+				}
+			})
+		})
+	}
+}
+
 func length(body string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)) }
 
 func all(text string) func(io.Writer) error {
