@@ -23,7 +23,7 @@ const queueClients = 32
 
 // benchQueue measures sends, receives and deletes of 1 KiB messages beside durable puts of the same round.
 func benchQueue(ctx context.Context, w io.Writer, s store.Store, rounds int, length time.Duration) error {
-	q := queue.Open(queue.Deps{Store: s, Clock: clock.System{}, Prefix: []byte("~bench-queue-")})
+	q := queue.Open(queue.Deps{Store: s, Clock: clock.NewService(clock.System{}), Prefix: []byte("~bench-queue-")})
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(running) }()

@@ -67,7 +67,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	defer stopVisible()
 	inbox := true // what was left before this start
 	poll := pollEvery
-	timer := q.Clock.NewTimer(0)
+	timer := q.Clock.Machine().NewTimer(0) // hints get lost in the machine's time
 	defer timer.Stop()
 	for {
 		var batch []*request
@@ -154,7 +154,7 @@ func divisible(err error) bool {
 
 // transact carries out requests in one transaction.
 func (q *Queue) transact(ctx context.Context, live []*request, inbox bool) (more bool, err error) {
-	if now := q.Store.Now(); q.Shared && !now.Before(q.nextWhole) {
+	if now := q.Clock.Machine().Now(); q.Shared && !now.Before(q.nextWhole) {
 		q.cursor, q.nextWhole = time.Time{}, now.Add(wholeEvery)
 	}
 	var b *transaction

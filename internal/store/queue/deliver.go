@@ -73,7 +73,7 @@ func (q *Queue) deliver(ctx context.Context, d Delivery) error {
 		}
 		switch {
 		case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrUnknownOutcome):
-			_ = q.Clock.Sleep(ctx, pollEvery) // what was not removed comes again
+			_ = q.Clock.Machine().Sleep(ctx, pollEvery) // what was not removed comes again
 		case err != nil:
 			return unlessEnded(ctx, err)
 		}

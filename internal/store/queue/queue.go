@@ -42,7 +42,7 @@ var (
 // Deps is what a queue needs.
 type Deps struct {
 	Store store.Store
-	Clock clock.Clock // service time: that of the store
+	Clock *clock.Service // that of the store
 	// Prefix is where the queue's keys stand; it ends with a component that no other key of its owner starts with.
 	Prefix []byte
 	// Ordered makes it a FIFO queue: every message has a group.
@@ -68,7 +68,7 @@ type Queue struct {
 	cursor time.Time // nothing visible stands before it, but what another node has put there a moment ago
 	oldest uint64    // no message has a lower sequence number
 
-	nextWhole time.Time // of a shared queue: when the cursor is given up once
+	nextWhole time.Time // of a shared queue, on the machine's clock: when the cursor is given up once
 }
 
 // Open returns the queue below d.Prefix, which need not exist; it starts nothing.

@@ -29,7 +29,9 @@ type fixture struct {
 
 func open(t *testing.T, s store.Store, d queue.Deps) *fixture {
 	t.Helper()
-	d.Store, d.Clock = s, clock.System{}
+	if d.Store = s; d.Clock == nil {
+		d.Clock = clock.NewService(clock.System{})
+	}
 	if d.Prefix == nil {
 		d.Prefix = []byte("x-queue-")
 	}
@@ -42,6 +44,45 @@ func open(t *testing.T, s store.Store, d queue.Deps) *fixture {
 		}
 	})
 	return &fixture{Queue: q, t: t, stop: func() { cancel(); wg.Wait() }}
+}
+
+// TestAJumpEndsDelaysAtOnce: delays and visibility end with service time, also for a receiver that waits; its own wait does not.
+func TestAJumpEndsDelaysAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.NewService(clock.System{})
+		q := open(t, storetest.NewWithTime(t, c), queue.Deps{Clock: c})
+		defer q.stop()
+		advance := func(d time.Duration) {
+			t.Helper()
+			a, err := c.Plan(d, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Set(a)
+		}
+		start := time.Now()
+		for _, what := range []string{"delayed", "visible again"} {
+			if what == "delayed" {
+				q.send(queue.Message{Body: []byte("m"), Delay: 15 * time.Minute})
+			}
+			got := make(chan []queue.Received, 1)
+			go func() {
+				got <- q.receive(queue.ReceiveOptions{Max: 1, Visibility: 12 * time.Hour, Wait: 20 * time.Second})
+			}()
+			synctest.Wait() // the receiver waits
+			advance(14 * time.Minute)
+			synctest.Wait()
+			select {
+			case list := <-got:
+				t.Fatalf("%s: the receiver got %d messages early", what, len(list))
+			default:
+			}
+			advance(12 * time.Hour)
+			if list := <-got; len(list) != 1 || !time.Now().Equal(start) {
+				t.Errorf("%s: %d messages after %v of the machine's time", what, len(list), time.Since(start))
+			}
+		}
+	})
 }
 
 // in runs fn in a bubble.

@@ -13,7 +13,7 @@ import (
 type ReceiveOptions struct {
 	Max        int           // messages, 1 to 10 for SQS
 	Visibility time.Duration // how long they stay invisible
-	Wait       time.Duration // for the first message
+	Wait       time.Duration // for the first message, of the machine's time: a client keeps a request open
 	// MaxReceives is how often a message may be received before it goes to DeadLetter; 0 for ever.
 	MaxReceives int
 	// DeadLetter takes a message that was received too often, in the transaction that removes it from this queue; it may
@@ -39,34 +39,45 @@ func (r Received) Receives() int { return int(r.Epoch) }
 //
 // Errors: ErrClosed, the cause of ctx's end, and those of the store.
 func (q *Queue) Receive(ctx context.Context, o ReceiveOptions) ([]Received, error) {
-	end := q.Clock.Now().Add(o.Wait)
+	machine := q.Clock.Machine()
+	end := machine.Now().Add(o.Wait)
 	for {
 		changed := q.changes()
 		r := &request{kind: opReceive, receive: o}
 		if err := q.do(ctx, r); err != nil || len(r.received) > 0 {
 			return r.received, err
 		}
-		left := end.Sub(q.Clock.Now())
+		left := end.Sub(machine.Now())
 		if left <= 0 {
 			return nil, nil
 		}
-		wait := min(left, pollEvery) // another node may have sent something
-		if !r.next.IsZero() {
-			wait = min(wait, max(r.next.Sub(q.Store.Now()), 0))
+		if err := q.await(ctx, changed, r.next, min(left, pollEvery)); err != nil {
+			return nil, err
 		}
-		timer := q.Clock.NewTimer(wait)
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-q.ended:
-			timer.Stop()
-			return nil, ErrClosed
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, context.Cause(ctx)
-		}
-		timer.Stop()
 	}
+}
+
+// await returns when there may be something to receive: something has changed, service time has come to next (zero: not
+// known), by itself or by a jump, or poll has passed, as another node may have sent something.
+func (q *Queue) await(ctx context.Context, changed <-chan struct{}, next time.Time, poll time.Duration) error {
+	timer := q.Clock.Machine().NewTimer(poll)
+	defer timer.Stop()
+	var due <-chan time.Time
+	if !next.IsZero() {
+		t := q.Clock.NewTimer(next)
+		defer t.Stop()
+		due = t.C
+	}
+	select {
+	case <-changed:
+	case <-due:
+	case <-timer.C:
+	case <-q.ended:
+		return ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // receiveAll serves the receivers of a batch from one look at the index.
@@ -117,7 +128,7 @@ func (b *transaction) due(n int) (list []entry, next time.Time, err error) {
 	if !b.cursor.IsZero() {
 		at := b.cursor
 		if b.q.Shared {
-			at = at.Add(-lookBack)
+			at = at.Add(-time.Duration(float64(lookBack) * b.q.Clock.Speed()))
 		}
 		from = store.AppendTime(from, at)
 	}
@@ -187,8 +198,8 @@ func (b *transaction) take(sequence uint64, o ReceiveOptions) (st state, out *Re
 	return st, &received, nil
 }
 
-// load reads a message and its state.
-func (b *transaction) load(sequence uint64) (m message, st state, found bool, err error) {
+// look reads a message and its state, of its body only the first part.
+func (b *transaction) look(sequence uint64) (m message, st state, found bool, err error) {
 	keys := [][]byte{b.q.messageKey(sequence, 0), b.q.stateKey(sequence)}
 	values, err := b.tx.GetMany(keys)
 	if err != nil || values[0] == nil {
@@ -203,6 +214,15 @@ func (b *transaction) load(sequence uint64) (m message, st state, found bool, er
 		if st, ok = decodeState(values[1]); !ok {
 			return m, st, false, damaged(keys[1])
 		}
+	}
+	return m, st, true, nil
+}
+
+// load reads a message and its state.
+func (b *transaction) load(sequence uint64) (m message, st state, found bool, err error) {
+	m, st, found, err = b.look(sequence)
+	if err != nil || !found {
+		return m, st, false, err
 	}
 	for i := 1; i < m.parts; i++ {
 		key := b.q.messageKey(sequence, byte(i))
@@ -236,21 +256,10 @@ func (b *transaction) remove(sequence uint64, m message) error {
 	return nil
 }
 
-// held finds the message that a handle names, if the handle is its latest and the message is out.
+// held finds the message that a handle names, if the handle is its latest.
 func (b *transaction) held(h Handle) (m message, st state, found bool, err error) {
-	keys := [][]byte{b.q.messageKey(h.Sequence, 0), b.q.stateKey(h.Sequence)}
-	values, err := b.tx.GetMany(keys)
-	if err != nil || values[0] == nil || values[1] == nil {
-		return m, st, false, err
-	}
-	m, ok := decodeHead(values[0])
-	if !ok {
-		return m, st, false, damaged(keys[0])
-	}
-	if st, ok = decodeState(values[1]); !ok {
-		return m, st, false, damaged(keys[1])
-	}
-	return m, st, st.receives == h.Epoch, nil
+	m, st, found, err = b.look(h.Sequence)
+	return m, st, found && h.Epoch > 0 && st.receives == h.Epoch, err
 }
 
 // delete removes a message by its latest handle, also when it has become visible again and nobody has taken it since.

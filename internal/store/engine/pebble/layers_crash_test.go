@@ -121,7 +121,7 @@ func scanNames(rd store.Reader, prefix []byte, fn func(name string, value []byte
 }
 
 func verifyQueues(rd store.Reader, there map[string]bool, r *layersReport) error {
-	plain, dead, fifo := openLayers(nil)
+	plain, dead, fifo := openLayers(nil, nil)
 	puts := map[string]bool{}
 	if err := scanNames(rd, putPrefix, func(name string, _ []byte) { puts[name] = true }); err != nil {
 		return err

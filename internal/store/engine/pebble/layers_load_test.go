@@ -56,8 +56,8 @@ type layers struct {
 }
 
 // openLayers returns the queues; they answer nothing without Run.
-func openLayers(s store.Store) (plain, dead, fifo *queue.Queue) {
-	d := queue.Deps{Store: s, Clock: testClock}
+func openLayers(s store.Store, c *clock.Service) (plain, dead, fifo *queue.Queue) {
+	d := queue.Deps{Store: s, Clock: c}
 	d.Prefix, d.Dedup = plainPrefix, shortDedup
 	plain = queue.Open(d)
 	d.Prefix = deadPrefix
@@ -68,7 +68,7 @@ func openLayers(s store.Store) (plain, dead, fifo *queue.Queue) {
 
 // run returns when all have ended.
 func (l *layers) run(ctx context.Context) {
-	l.plain, l.dead, l.fifo = openLayers(l.s)
+	l.plain, l.dead, l.fifo = openLayers(l.s, l.time)
 	for _, q := range []*queue.Queue{l.plain, l.dead, l.fifo} {
 		l.all.Go(func() { _ = q.Run(ctx) })
 	}
