@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/base/obs"
 	"github.com/gustcloud/gust/internal/base/reqctx"
 	"github.com/gustcloud/gust/internal/wire"
@@ -150,7 +151,7 @@ func (g *Gate) account(ctx context.Context, req reqctx.Request, r record) {
 // it is filled by Bind, once, before the first call.
 type Caller struct {
 	gate     *Gate
-	now      func() time.Time
+	clock    clock.Clock // for metering: the machine's
 	newID    func() string
 	services map[string]wire.Service
 }
@@ -158,8 +159,8 @@ type Caller struct {
 var _ wire.Caller = (*Caller)(nil)
 
 // NewCaller returns a caller that knows no service yet.
-func NewCaller(g *Gate, now func() time.Time, newID func() string) *Caller {
-	return &Caller{gate: g, now: now, newID: newID}
+func NewCaller(g *Gate, c clock.Clock, newID func() string) *Caller {
+	return &Caller{gate: g, clock: c, newID: newID}
 }
 
 // Bind gives the caller its services. It must happen before the first Call.
@@ -181,7 +182,7 @@ func (c *Caller) Call(ctx context.Context, service, operation string, in any) (a
 	if op < 0 {
 		return nil, fmt.Errorf("call %s %s: %w", service, operation, errNoSuchCall)
 	}
-	ctx, start := c.identified(ctx), c.now()
+	ctx, start := c.identified(ctx), c.clock.Now()
 	err = wire.Validate(s.Schema, s.Schema.Operations[op].Input, in)
 	var out any
 	if err == nil {
@@ -193,7 +194,7 @@ func (c *Caller) Call(ctx context.Context, service, operation string, in any) (a
 	if err != nil {
 		r.status = wire.FaultOf(s.Schema, err).Status
 	}
-	r.took = c.now().Sub(start)
+	r.took = c.clock.Now().Sub(start)
 	c.gate.account(ctx, reqctx.From(ctx), r)
 	return out, err
 }
@@ -204,7 +205,7 @@ func (c *Caller) CallJSON(ctx context.Context, service, operation string, in []b
 	if err != nil {
 		return nil, err
 	}
-	ctx, start := c.identified(ctx), c.now()
+	ctx, start := c.identified(ctx), c.clock.Now()
 	out, err := wire.CallJSON(s.Schema, operation, in, func(op int, in any) (any, error) { return c.gate.run(ctx, s, op, in) })
 	r := record{
 		service: service, operation: operation, status: http.StatusOK, err: err, inProcess: true,
@@ -215,7 +216,7 @@ func (c *Caller) CallJSON(ctx context.Context, service, operation string, in []b
 	if failed := (*wire.CallError)(nil); errors.As(err, &failed) {
 		r.status = failed.Status
 	}
-	r.took = c.now().Sub(start)
+	r.took = c.clock.Now().Sub(start)
 	c.gate.account(ctx, reqctx.From(ctx), r)
 	return out, err
 }

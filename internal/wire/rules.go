@@ -203,7 +203,8 @@ func (t *typePlan) appendText(b []byte, p unsafe.Pointer) []byte {
 				b = append(b, ", "...)
 			}
 			t.mp.load(p, key, room)
-			if b = t.appendElement(append(append(b, key...), '='), room); len(b) > maxShown {
+			b = append(append(b, key[:min(len(key), maxShown+1)]...), '=')
+			if b = t.appendElement(b, room); len(b) > maxShown {
 				break
 			}
 		}

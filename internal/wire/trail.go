@@ -4,6 +4,7 @@ package wire
 
 import (
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -54,17 +55,27 @@ func (t *trail) at(i int) segment {
 	return t.deeper[i-len(t.room)]
 }
 
-// path renders the position as AWS does: "globalSecondaryIndexes.1.member.provisionedThroughput".
+// maxPath is about how many bytes a path may have: a key is as long as its request made it.
+const maxPath = 4 << 10
+
+// path renders the position as AWS does: "globalSecondaryIndexes.1.member.provisionedThroughput". It stops soon after maxPath.
 func (t *trail) path() string {
 	var b []byte
 	for i := range t.depth {
 		s := t.at(i)
+		if len(b) > maxPath {
+			break
+		}
 		if len(b) > 0 {
 			b = append(b, '.')
 		}
 		switch {
 		case s.key:
-			b = append(append(b, s.name...), ".member"...)
+			key := s.name
+			if len(key) > maxPath {
+				key = strings.ToValidUTF8(key[:maxPath], "")
+			}
+			b = append(append(b, key...), ".member"...)
 		case s.isIndex():
 			b = append(strconv.AppendInt(b, int64(s.index), 10), ".member"...)
 		default:

@@ -162,7 +162,7 @@ func (v *validator) report(t *typePlan, p unsafe.Pointer, flags FieldFlags, cons
 	n := Violation{Path: v.path(), Constraint: constraint, Sensitive: flags&Sensitive != 0}
 	if !n.Sensitive {
 		text := t.appendText(nil, p)
-		n.Value = string(text[:min(len(text), maxShown)])
+		n.Value = strings.ToValidUTF8(string(text[:min(len(text), maxShown)]), "")
 	}
 	v.found = append(v.found, n)
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -177,6 +178,26 @@ func TestDescribingBadInputCostsLittle(t *testing.T) {
 			len(invalid.Violations) != want {
 			t.Errorf("%d characters: %.80v, want %d violations", n, err, want)
 		}
+	}
+}
+
+// TestLongKeysMakeNoLongMessages: a map's key stands in the path of each violation below it.
+func TestLongKeysMakeNoLongMessages(t *testing.T) {
+	key := strings.Repeat("\u00e9", 1<<19)
+	body := []byte(withRequired(`"ByName":{"` + key + `":` + nest(`{"Deep":`, `{}`, `}`, 200) + `}`))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := testSchema.Protocol(ProtocolJSON).Decode(testOperation("Everything"), Request{Body: body})
+	runtime.ReadMemStats(&after)
+	var invalid *ValidationError
+	if !errors.As(err, &invalid) || len(invalid.Violations) != maxViolations || !strings.HasPrefix(invalid.Violations[0].Path, "byName.éé") {
+		t.Fatalf("got %.200v", err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
+		t.Errorf("%d bytes allocated", n)
+	}
+	if text := err.Error(); len(text) > 2*maxViolations*maxPath || !utf8.ValidString(text) {
+		t.Errorf("a message of %d bytes", len(text))
 	}
 }
 
