@@ -11,8 +11,8 @@
 // then protocol.go (what the front door calls), then
 // the formats: awsjson.go; cbor.go; rest.go and restbody.go with restjson.go and restxml.go; form.go with query.go and ec2.go;
 // xmldecode.go over xmlscan.go, and xml.go for the other direction; eventstream.go and eventstreaminput.go over the frames of
-// package eventstream. What all of them share: validate.go, rules.go and pattern.go (constraints), attribute.go (DynamoDB's
-// attribute values), service.go and tree.go (calls in this process).
+// package eventstream. What all of them share: validate.go, rules.go and pattern.go (constraints), allowance.go (what
+// decoding may allocate), attribute.go (DynamoDB's attribute values), service.go and tree.go (calls in this process).
 //
 // This is the only hand-written package with unsafe code: fields are reached by their offsets. A codec never keeps such
 // a pointer, and every pointer is derived from one that is live, so the garbage collector sees all of them.
