@@ -73,7 +73,7 @@ func (b *transaction) takeGroup(e entry, o ReceiveOptions, to *result) error {
 		if len(to.received) == o.Max || b.full() {
 			break
 		}
-		_, st, found, err := b.load(sequence)
+		_, st, found, err := b.look(sequence)
 		if err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (b *transaction) rearrange(group string) error {
 	}
 	at := time.Time{}
 	for i, sequence := range list {
-		_, st, found, err := b.load(sequence)
+		_, st, found, err := b.look(sequence)
 		if err != nil {
 			return err
 		}

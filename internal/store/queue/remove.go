@@ -52,7 +52,7 @@ func (b *transaction) trim(before time.Time) (removed int, err error) {
 		list = append(list, old{sequence, m})
 	}
 	for _, o := range list {
-		_, st, found, err := b.load(o.sequence)
+		_, st, found, err := b.look(o.sequence)
 		if err != nil {
 			return 0, err
 		}
