@@ -105,7 +105,7 @@ func (s *server) open(ctx context.Context, c Config, version string) (err error)
 	s.closers = append(s.closers, s.worker.close)
 
 	gate := frontdoor.NewGate(frontdoor.AllowAll{}, s.log, metrics)
-	caller := frontdoor.NewCaller(gate, clk.Now, source.UUID)
+	caller := frontdoor.NewCaller(gate, clk, source.UUID)
 	keys := iam.New(iam.Deps{Store: st, Clock: clk, IDs: source, Log: s.log.With("service", "iam")})
 	authenticator, err := s.authenticator(ctx, c, keys, sessions)
 	if err != nil {

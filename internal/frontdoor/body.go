@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gustcloud/gust/internal/base/clock"
 	"github.com/gustcloud/gust/internal/wire"
 )
 
@@ -86,7 +87,7 @@ var errCallEnded = errors.New("frontdoor: the call has ended")
 type pacedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
-	now     func() time.Time
+	clock   clock.Clock
 	set     time.Time     // when the deadline was set
 	waited  time.Duration // for the client, in all reads
 	n       int64
@@ -97,14 +98,14 @@ type pacedBody struct {
 // reads: net/http reads a rest before it answers. Requests without a body have none.
 //
 // The request is copied for that: net/http looks at its own to see whether a client still waits for "100 Continue".
-func (c *call) pace(now func() time.Time) {
+func (c *call) pace(clk clock.Clock) {
 	if c.r.Body == nil || c.r.Body == http.NoBody || c.r.ContentLength == 0 {
 		return
 	}
 	c.own = *c.r
 	c.r = &c.own
-	c.paced = pacedBody{ReadCloser: c.r.Body, control: http.NewResponseController(c.w), now: now}
-	if c.paced.arm(now()) == nil {
+	c.paced = pacedBody{ReadCloser: c.r.Body, control: http.NewResponseController(c.w), clock: clk}
+	if c.paced.arm(clk.Now()) == nil {
 		c.r.Body = &c.paced
 	}
 }
@@ -125,7 +126,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	if b.ended {
 		return b.ReadCloser.Read(p)
 	}
-	start := b.now()
+	start := b.clock.Now()
 	if b.left() <= 0 {
 		return 0, tooSlow(os.ErrDeadlineExceeded)
 	}
@@ -136,7 +137,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.n += int64(n)
-	b.waited += b.now().Sub(start)
+	b.waited += b.clock.Now().Sub(start)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return n, tooSlow(err)

@@ -93,7 +93,7 @@ func (a refuser) Authorize(ctx context.Context, s wire.Service, op int, _ any) e
 func TestInProcessCallsAreAuthorized(t *testing.T) {
 	caller := frontdoor.NewCaller(
 		frontdoor.NewGate(refuser{"arn:service"}, slog.New(slog.DiscardHandler), obs.NewMetrics()),
-		clock.System{}.Now, func() string { return "id" })
+		clock.System{}, func() string { return "id" })
 	caller.Bind([]wire.Service{sts.Bind(fakeSTS{})})
 	service := reqctx.Request{PrincipalARN: "arn:service"}
 	ctx := reqctx.With(t.Context(), reqctx.Request{PrincipalARN: "arn:user"})

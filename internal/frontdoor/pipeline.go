@@ -103,7 +103,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Scope: reqctx.Scope{Account: access.DefaultAccount, Region: access.DefaultRegion},
 		ID:    d.NewID(), Host: r.Host,
 	}}
-	c.pace(d.Clock.Now)
+	c.pace(d.Clock)
 	defer c.memory.release()
 	var err error
 	for _, stage := range stages {
@@ -160,7 +160,11 @@ func (d *Door) route(c *call) error {
 
 // formAction reads the body of a form.
 func (c *call) formAction() (action, version string, err error) {
-	if err := c.readBody(&wire.Operation{Name: "requested"}, wire.DefaultMaxBody); err != nil {
+	limit := int64(wire.DefaultMaxBody)
+	if c.sig == nil && c.auth.err != nil {
+		limit = maxStrangersForm
+	}
+	if err := c.readBody(&wire.Operation{Name: "requested"}, limit); err != nil {
 		return "", "", err
 	}
 	action, version = actionOf(c.body)

@@ -93,7 +93,7 @@ func mustDoor(tb testing.TB, do func(context.Context) error) testDoor {
 	}
 	services := []wire.Service{sts.Bind(fakeSTS{do: do}), logs.Bind(fakeLogs{}), lambda.Bind(nil)}
 	gate := frontdoor.NewGate(frontdoor.AllowAll{}, log, obs.NewMetrics())
-	caller := frontdoor.NewCaller(gate, clock.System{}.Now, ids.System().UUID)
+	caller := frontdoor.NewCaller(gate, clock.System{}, ids.System().UUID)
 	caller.Bind(services)
 	return testDoor{Door: frontdoor.New(frontdoor.Deps{
 		Services: services, Gate: gate, Guard: frontdoor.Guard{Domains: []string{"gust.test"}, Origins: []string{"https://ok.example"}},
