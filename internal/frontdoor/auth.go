@@ -27,6 +27,11 @@ type authentication struct {
 	err      error       // answered when the protocol is known
 }
 
+// maxStrangersForm is the largest form that is read, decompressed, of who has not signed it where signatures are verified: it
+// is read to see whether its operation wants a signature. The largest of those that want none is AssumeRoleWithSAML, with an
+// assertion of 100,000 characters. Source: "AssumeRoleWithSAML", STS API reference, read 2026-11.
+const maxStrangersForm = 1 << 20
+
 // begin verifies the head of a call before anything of its body is read. An error waits for authenticate: the answer needs
 // the protocol, which routing tells without the body of a signed call.
 func (d *Door) begin(c *call) {

@@ -298,6 +298,34 @@ func TestMissingOperationsWithoutAuthenticationSaySo(t *testing.T) {
 	}
 }
 
+// TestStrangersFormsAreSmall: memory for bodies is not for those that are refused in the end.
+func TestStrangersFormsAreSmall(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		size   int
+		zipped bool
+		keys   sigv4.Keys
+		status int
+	}{
+		{"small", 1000, false, sigv4.Keys{}, 403},
+		{"large", 2 << 20, false, sigv4.Keys{}, 413},
+		{"large when unpacked", 2 << 20, true, sigv4.Keys{}, 413},
+		{"large and signed", 2 << 20, false, sigv4.Keys{AccessKeyID: "AKIAGOOD", SecretAccessKey: "secret"}, 200},
+	} {
+		var used []string
+		d := mustEnforcingDoor(t, &uploads{}, &used)
+		body, headers := whoami+"&Padding="+strings.Repeat("a", c.size), []string{form}
+		if c.zipped {
+			body, headers = gzipped(t, body), append(headers, "Content-Encoding: gzip")
+		}
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, signed(t, c.keys, "sts", http.MethodPost, base+"/", body, headers...))
+		if w.Code != c.status {
+			t.Errorf("%s: %d %s, want %d", c.name, w.Code, w.Body, c.status)
+		}
+	}
+}
+
 // TestOtherSigningNamesAreGood: some clients of S3 sign with names that its model does not have.
 func TestOtherSigningNamesAreGood(t *testing.T) {
 	sessions, err := access.NewSessions(make([]byte, access.SessionKeySize), ids.System())
