@@ -28,37 +28,69 @@ func check(t *testing.T, q *fixture) {
 	}
 }
 
-// TestLargeMessagesOfTheInboxAreTaken: more bytes than a transaction holds, put faster than they are taken.
+// small is a store whose transactions write at most 3 MiB: a third of what they may, so that tests need less.
+type small struct{ store.Store }
+
+func (s small) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return s.Store.Update(ctx, func(tx store.Tx) error {
+		t := &smallTx{Tx: tx}
+		if err := fn(t); err != nil {
+			return err
+		}
+		if t.size > 3<<20 {
+			return store.ErrTooLarge
+		}
+		return nil
+	})
+}
+
+type smallTx struct {
+	store.Tx
+	size int
+}
+
+func (t *smallTx) Set(key, value []byte) {
+	t.size += len(key) + len(value)
+	t.Tx.Set(key, value)
+}
+
+func (t *smallTx) Append(prefix, value []byte) {
+	t.size += len(prefix) + len(value)
+	t.Tx.Append(prefix, value)
+}
+
+// TestLargeMessagesOfTheInboxAreTaken: more bytes than a transaction holds, put before anybody takes them.
 func TestLargeMessagesOfTheInboxAreTaken(t *testing.T) {
-	in(t, queue.Deps{}, func(t *testing.T, q *fixture) {
-		t.Helper()
-		const count = 12
-		q.stop()
+	synctest.Test(t, func(t *testing.T) {
+		const count = 4
+		s := small{storetest.New(t)}
+		before := open(t, s, queue.Deps{})
+		before.stop()
 		for range count {
-			if err := q.Store.Update(t.Context(), func(tx store.Tx) error {
-				return q.Put(tx, queue.Message{Body: make([]byte, queue.MaxBody)})
+			if err := s.Update(t.Context(), func(tx store.Tx) error {
+				return before.Put(tx, queue.Message{Body: make([]byte, queue.MaxBody)})
 			}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		again := open(t, q.Store, queue.Deps{})
-		defer again.stop()
+		q := open(t, s, queue.Deps{})
+		defer q.stop()
 		for got := 0; got < count; {
-			list := again.receive(queue.ReceiveOptions{Wait: time.Minute})
+			list := q.receive(queue.ReceiveOptions{Wait: time.Minute})
 			if len(list) == 0 {
 				t.Fatalf("%d messages came, want %d", got, count)
 			}
 			got += len(list)
 		}
-		check(t, again)
+		check(t, q)
 	})
 }
 
 // TestLargeDeadLetters: more bytes than a transaction holds go to the dead-letter queue at once.
 func TestLargeDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const count = 12
-		s := storetest.New(t)
+		const count = 4
+		s := small{storetest.New(t)}
 		q, dead := open(t, s, queue.Deps{}), open(t, s, queue.Deps{Prefix: []byte("x-dead-")})
 		defer q.stop()
 		defer dead.stop()
@@ -177,7 +209,7 @@ func TestUnknownOutcomes(t *testing.T) {
 
 func unknownOutcomes(t *testing.T, ordered bool, seed uint64) {
 	t.Helper()
-	const workers, each = 6, 30
+	const workers, each = 4, 20
 	s := enginetest.Check(storetest.New(t), enginetest.Faults{Unknown: 0.15, Seed: seed})
 	nodes := []*fixture{open(t, s, queue.Deps{Ordered: ordered, Shared: true}), open(t, s, queue.Deps{Ordered: ordered, Shared: true})}
 	until := func(fn func() error) {
