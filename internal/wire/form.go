@@ -67,6 +67,7 @@ func parseForm(form string, clone bool, grow func(int64) error) (*formTree, erro
 		if err != nil {
 			return nil, serialization("The form is not properly encoded") // unverified
 		}
+		value = strings.ToValidUTF8(value, "\ufffd") // as Java decodes it: services hold UTF-8 only
 		if clone {
 			key, value = strings.Clone(key), strings.Clone(value)
 		}

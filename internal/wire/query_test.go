@@ -49,6 +49,7 @@ func TestQueryDecodesForms(t *testing.T) {
 			"structures in a map", "&ByName.entry.1.key=x&ByName.entry.1.value.Key=k",
 			with(func(e *everything) { e.ByName = map[string]nested{"x": {Key: "k"}} }),
 		},
+		{"what is no UTF-8", "&label=a%ffb%c3%a9", with(func(e *everything) { e.Label = new("a\ufffdbé") })},
 		{"unknown", "&Unknown.1.x=1&Another=2", base},
 	}
 	for _, tt := range tests {

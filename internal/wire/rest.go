@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -91,7 +92,7 @@ func (b *binding) decode(r Request, p unsafe.Pointer) (seen uint64, err error) {
 			continue
 		}
 		text, err := url.PathUnescape(r.Labels[i])
-		if err != nil {
+		if err != nil || !utf8.ValidString(text) {
 			return 0, serialization("The label %q of the path is not percent-encoded properly", f.wire) // unverified
 		}
 		if err := b.setText(f, p, text, TimeISO8601); err != nil {
@@ -126,11 +127,11 @@ func (b *binding) decodeQuery(raw string, p unsafe.Pointer) (seen uint64, err er
 	if raw == "" {
 		return 0, nil
 	}
-	if b.queryMap == nil && !strings.ContainsAny(raw, "%+;") {
+	if b.queryMap == nil && !strings.ContainsAny(raw, "%+;") && utf8.ValidString(raw) {
 		return b.decodePlainQuery(raw, p)
 	}
 	values, err := url.ParseQuery(raw)
-	if err != nil {
+	if err != nil || !isUTF8(values) {
 		return 0, serialization("The query string is not properly encoded") // unverified
 	}
 	for _, f := range b.query {
@@ -155,6 +156,15 @@ func (b *binding) decodeQuery(raw string, p unsafe.Pointer) (seen uint64, err er
 		return seen, b.setQueryMap(f.typ, unsafe.Add(p, f.Off), values)
 	}
 	return seen, nil
+}
+
+func isUTF8(values url.Values) bool {
+	for name, given := range values {
+		if !utf8.ValidString(name) || slices.ContainsFunc(given, func(v string) bool { return !utf8.ValidString(v) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // decodePlainQuery is decodeQuery for a query string in which nothing is encoded: it needs no map of the parameters.

@@ -76,11 +76,14 @@ func TestRESTJSONBindsTheRequest(t *testing.T) {
 func TestRESTJSONRefusesWhatItCannotParse(t *testing.T) {
 	p := testSchema.Protocol(ProtocolRESTJSON)
 	for name, r := range map[string]Request{
-		"label":      restRequest(t, "/", "", []string{"%zz", "p"}),
-		"integer":    restRequest(t, "/?age=x", "", []string{"i", "p"}),
-		"date":       restRequest(t, "/", "", []string{"i", "p"}, "X-Dates", "yesterday"),
-		"json value": restRequest(t, "/", "", []string{"i", "p"}, "X-Json", "{}"),
-		"body":       restRequest(t, "/", "{", []string{"i", "p"}),
+		"label":                              restRequest(t, "/", "", []string{"%zz", "p"}),
+		"label that is no UTF-8":             restRequest(t, "/", "", []string{"%ff", "p"}),
+		"query that is no UTF-8":             restRequest(t, "/?Qualifier=%ff", "", []string{"i", "p"}),
+		"query that is no UTF-8, as it came": restRequest(t, "/?Qualifier=\xff", "", []string{"i", "p"}),
+		"integer":                            restRequest(t, "/?age=x", "", []string{"i", "p"}),
+		"date":                               restRequest(t, "/", "", []string{"i", "p"}, "X-Dates", "yesterday"),
+		"json value":                         restRequest(t, "/", "", []string{"i", "p"}, "X-Json", "{}"),
+		"body":                               restRequest(t, "/", "{", []string{"i", "p"}),
 	} {
 		var f *FrameworkError
 		if _, err := p.Decode(testOperation("Bound"), r); !errors.As(err, &f) || f.Code != "SerializationException" {
