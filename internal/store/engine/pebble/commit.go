@@ -24,7 +24,7 @@ var errConflict = errors.New("store: conflict")
 
 // attempt runs fn once and commits. exclusive runs it under the commit lock.
 func (s *Store) attempt(ctx context.Context, fn func(store.Tx) error, exclusive bool) error {
-	t := &tx{run: s.newRun(ctx), exclusive: exclusive}
+	t := newTx(s.newRun(ctx), exclusive)
 	c, err := s.runAndApply(t, fn)
 	if errors.Is(err, errConflict) {
 		return err
@@ -43,10 +43,10 @@ func (s *Store) attempt(ctx context.Context, fn func(store.Tx) error, exclusive 
 			return err
 		}
 	}
-	for _, hook := range t.hooks {
+	for _, hook := range t.Hooks {
 		hook()
 	}
-	s.hub.Notify(t.topics)
+	s.hub.Notify(t.Topics)
 	return nil
 }
 
@@ -67,14 +67,14 @@ func (s *Store) runAndApply(t *tx, fn func(store.Tx) error) (*commit, error) {
 	if err := fn(t); err != nil {
 		return nil, err
 	}
-	if err := t.check(); err != nil {
+	if err := t.Check(); err != nil {
 		return nil, err
 	}
 	t.done = true
-	if t.writes.Empty() {
+	if t.Writes.Empty() {
 		return nil, nil
 	}
-	batch, err := s.newBatch(&t.writes)
+	batch, err := s.newBatch(&t.Writes)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (s *Store) newBatch(w *engine.Writes) (*pebble.Batch, error) {
 
 // applyLocked gives the batch its Append keys and its place in the order of commits. The caller holds commitMu.
 func (s *Store) applyLocked(t *tx, b *pebble.Batch) (*commit, error) {
-	keys, reserved, err := s.numberAppends(t.writes.Appends, b)
+	keys, reserved, err := s.numberAppends(t.Writes.Appends, b)
 	if err != nil {
 		return nil, fmt.Errorf("store: build batch: %w", errors.Join(err, b.Close()))
 	}
@@ -121,13 +121,13 @@ func (s *Store) applyLocked(t *tx, b *pebble.Batch) (*commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.order += uint64(len(t.writes.Appends))
+	s.order += uint64(len(t.Writes.Appends))
 	s.reserved = reserved
 	if others { // only then somebody can conflict
-		for k := range t.writes.Points {
+		for k := range t.Writes.Points {
 			keys = append(keys, k)
 		}
-		s.history.add(commitRecord{version: s.version, keys: keys, ranges: t.writes.Ranges})
+		s.history.add(commitRecord{version: s.version, keys: keys, ranges: t.Writes.Ranges})
 	}
 	s.history.trim(oldest)
 	return c, nil

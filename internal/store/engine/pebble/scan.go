@@ -14,10 +14,10 @@ import (
 // scan walks rng in the snapshot, merged with what t wrote if t is not nil. It returns whether it came to the end of
 // the range; yield returning false, an error and the limit end it earlier.
 func (r *run) scan(rng store.Range, o store.ScanOptions, t *tx, yield func(store.Item, error) bool) (exhausted bool) {
-	err := r.check()
+	err := r.Check()
 	if err == nil {
 		if err = store.CheckRange(rng); err != nil {
-			err = r.fail(err)
+			err = r.Fail(err)
 		}
 	}
 	if err != nil {
@@ -31,16 +31,16 @@ func (r *run) scan(rng store.Range, o store.ScanOptions, t *tx, yield func(store
 	track := r.tracked || (t != nil && !t.exclusive)
 	it, err := r.snapshot(track).NewIter(&pebble.IterOptions{LowerBound: rng.Lo, UpperBound: rng.Hi})
 	if err != nil {
-		yield(store.Item{}, r.fail(r.s.readError(err)))
+		yield(store.Item{}, r.Fail(r.s.readError(err)))
 		return false
 	}
 	m := merge{it: it, o: o}
 	if t != nil {
-		m.w, m.own = &t.writes, t.writes.KeysIn(rng)
+		m.w, m.own = &t.Writes, t.Writes.KeysIn(rng)
 	}
 	exhausted, err = r.walk(&m, yield)
 	if cerr := it.Close(); err == nil && cerr != nil {
-		err = r.fail(r.s.readError(cerr))
+		err = r.Fail(r.s.readError(cerr))
 	}
 	if err != nil {
 		yield(store.Item{}, err)
@@ -60,14 +60,14 @@ func (r *run) walk(m *merge, yield func(store.Item, error) bool) (exhausted bool
 	}()
 	m.first()
 	for n := 0; ; n++ {
-		if err := r.check(); err != nil {
+		if err := r.Check(); err != nil {
 			panicked = false
 			return false, err
 		}
 		key, value, ok, err := m.next()
 		if err != nil {
 			panicked = false
-			return false, r.fail(r.s.readError(err))
+			return false, r.Fail(r.s.readError(err))
 		}
 		if !ok {
 			panicked = false

@@ -35,16 +35,16 @@ func (s *Store) newRun(ctx context.Context) *run {
 	return &run{s: s, ended: ctx.Err, start: s.clock.Now()}
 }
 
-// fail keeps the first error and returns it.
-func (r *run) fail(err error) error {
+// Fail keeps the first error and returns it.
+func (r *run) Fail(err error) error {
 	if r.err == nil {
 		r.err = err
 	}
 	return r.err
 }
 
-// check is called by every method of a Reader or Tx.
-func (r *run) check() error {
+// Check is called by every method of a Reader or Tx.
+func (r *run) Check() error {
 	switch {
 	case r.done:
 		return store.ErrDone
@@ -52,10 +52,10 @@ func (r *run) check() error {
 		return r.err
 	}
 	if err := r.ended(); err != nil {
-		return r.fail(fmt.Errorf("store: %w", err))
+		return r.Fail(fmt.Errorf("store: %w", err))
 	}
 	if r.s.clock.Now().Sub(r.start) > store.MaxDuration {
-		return r.fail(store.ErrTooLong)
+		return r.Fail(store.ErrTooLong)
 	}
 	return nil
 }
@@ -118,11 +118,11 @@ func (r *run) get(key []byte, track bool) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, r.fail(r.s.readError(err))
+		return nil, r.Fail(r.s.readError(err))
 	}
 	out := append(make([]byte, 0, len(v)), v...)
 	if err := closer.Close(); err != nil {
-		return nil, r.fail(r.s.readError(err))
+		return nil, r.Fail(r.s.readError(err))
 	}
 	return out, nil
 }
@@ -140,11 +140,11 @@ type reader struct{ r *run }
 
 // Get implements store.Reader.
 func (v reader) Get(key []byte) ([]byte, error) {
-	if err := v.r.check(); err != nil {
+	if err := v.r.Check(); err != nil {
 		return nil, err
 	}
 	if err := store.CheckKey(key); err != nil {
-		return nil, v.r.fail(err)
+		return nil, v.r.Fail(err)
 	}
 	return v.r.get(key, v.r.tracked)
 }
@@ -174,23 +174,25 @@ func getMany(keys [][]byte, get func([]byte) ([]byte, error)) ([][]byte, error) 
 // tx implements store.Tx.
 type tx struct {
 	*run
-	exclusive bool // holds the commit lock: reads need no tracking
-	writes    engine.Writes
+	engine.Buffer
+	exclusive bool                // holds the commit lock: reads need no tracking
 	keys      map[string]struct{} // read
 	ranges    []store.Range       // read
-	topics    []string
-	hooks     []func()
+}
+
+func newTx(r *run, exclusive bool) *tx {
+	return &tx{run: r, Buffer: engine.Buffer{Run: r}, exclusive: exclusive}
 }
 
 // Get implements store.Reader.
 func (t *tx) Get(key []byte) ([]byte, error) {
-	if err := t.check(); err != nil {
+	if err := t.Check(); err != nil {
 		return nil, err
 	}
 	if err := store.CheckKey(key); err != nil {
-		return nil, t.fail(err)
+		return nil, t.Fail(err)
 	}
-	if v, known := t.writes.Get(key); known {
+	if v, known := t.Writes.Get(key); known {
 		if v == nil {
 			return nil, nil
 		}
@@ -242,76 +244,4 @@ func (t *tx) Snapshot() store.Reader {
 		t.snapshot(!t.exclusive)
 	}
 	return reader{t.run}
-}
-
-// Set implements store.Tx.
-func (t *tx) Set(key, value []byte) {
-	if t.writable(store.CheckKey(key), store.CheckValue(value)) {
-		t.writes.Put(key, engine.Write{Value: value})
-		t.checkSize()
-	}
-}
-
-// Delete implements store.Tx.
-func (t *tx) Delete(key []byte) {
-	if t.writable(store.CheckKey(key)) {
-		t.writes.Put(key, engine.Write{Deleted: true})
-		t.checkSize()
-	}
-}
-
-// DeleteRange implements store.Tx.
-func (t *tx) DeleteRange(r store.Range) {
-	if t.writable(store.CheckRange(r)) {
-		if r = store.Clip(r); !r.Empty() {
-			t.writes.DeleteRange(r)
-			t.checkSize()
-		}
-	}
-}
-
-// Append implements store.Tx.
-func (t *tx) Append(prefix, value []byte) {
-	key := append(append(make([]byte, 0, len(prefix)+8), prefix...), make([]byte, 8)...)
-	if len(prefix) == 0 {
-		key = nil // refused
-	}
-	if t.writable(store.CheckKey(key), store.CheckValue(value)) {
-		t.writes.Append(prefix, value)
-		t.checkSize()
-	}
-}
-
-// Notify implements store.Tx.
-func (t *tx) Notify(topic []byte) {
-	if t.writable() {
-		t.topics = append(t.topics, string(topic))
-	}
-}
-
-// OnCommit implements store.Tx.
-func (t *tx) OnCommit(fn func()) {
-	if t.writable() {
-		t.hooks = append(t.hooks, fn)
-	}
-}
-
-// writable says whether a write may be buffered; errs are what the limits say of it.
-func (t *tx) writable(errs ...error) bool {
-	if t.check() != nil {
-		return false
-	}
-	for _, err := range errs {
-		if err != nil {
-			_ = t.fail(err)
-			return false
-		}
-	}
-	return true
-}
-
-func (t *tx) checkSize() {
-	if err := store.CheckSize(t.writes.Size); err != nil {
-		_ = t.fail(err)
-	}
 }

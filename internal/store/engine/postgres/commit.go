@@ -151,11 +151,11 @@ func (t *tx) sendChecks(send func(statement, ...[]byte)) {
 
 // sendWrites writes: ranges first, as single keys were written to them later.
 func (t *tx) sendWrites(send func(statement, ...[]byte), c *commitment) {
-	for _, r := range t.writes.Ranges {
+	for _, r := range t.Writes.Ranges {
 		send(deleteRange, r.Lo, r.Hi)
 	}
 	var set, deleted []string
-	for k, w := range t.writes.Points {
+	for k, w := range t.Writes.Points {
 		if w.Deleted {
 			deleted = append(deleted, k)
 		} else {
@@ -169,10 +169,10 @@ func (t *tx) sendWrites(send func(statement, ...[]byte), c *commitment) {
 	}
 	if len(set) > 0 {
 		send(setKeys, byteas(len(set), func(i int) []byte { return []byte(set[i]) }),
-			byteas(len(set), func(i int) []byte { return t.writes.Points[set[i]].Value }), int8Param(c.token))
+			byteas(len(set), func(i int) []byte { return t.Writes.Points[set[i]].Value }), int8Param(c.token))
 		c.evidence = []byte(set[0])
 	}
-	if a := t.writes.Appends; len(a) > 0 {
+	if a := t.Writes.Appends; len(a) > 0 {
 		send(appendKeys, byteas(len(a), func(i int) []byte { return a[i].Prefix }),
 			byteas(len(a), func(i int) []byte { return a[i].Value }), int8Param(c.token))
 	}

@@ -119,13 +119,13 @@ func needsOf(t *tx) needs {
 	for _, r := range t.ranges {
 		n.span(r.Range)
 	}
-	for _, r := range t.writes.Ranges {
+	for _, r := range t.Writes.Ranges {
 		n.span(r)
 	}
-	for k := range t.writes.Points {
+	for k := range t.Writes.Points {
 		n.point(k, true)
 	}
-	for _, a := range t.writes.Appends {
+	for _, a := range t.Writes.Appends {
 		n.appends[string(a.Prefix)] = true
 		n.root = n.root || len(a.Prefix) < domainBytes // the number decides on the domain
 		n.domain(string(a.Prefix), false)

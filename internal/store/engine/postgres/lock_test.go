@@ -28,7 +28,7 @@ func randomTx(r *rand.Rand) *tx {
 			return resource() + fmt.Sprintf("k%d", r.IntN(4))
 		}
 	}
-	t := &tx{run: newStore().newRun(context.Background())}
+	t := newTx(newStore().newRun(context.Background()))
 	wide := r.IntN(10) == 0 // more keys than it may have locks
 	between := func() store.Range {
 		lo, hi := key(), key()
@@ -69,7 +69,7 @@ func touches(w, t *tx) bool {
 				return true
 			}
 		}
-		if _, ok := t.writes.Points[string(key)]; ok && !appended {
+		if _, ok := t.Writes.Points[string(key)]; ok && !appended {
 			return true
 		}
 		for _, r := range t.ranges {
@@ -77,31 +77,31 @@ func touches(w, t *tx) bool {
 				return true
 			}
 		}
-		for _, r := range t.writes.Ranges {
+		for _, r := range t.Writes.Ranges {
 			if r.Contains(key) {
 				return true
 			}
 		}
 		return false
 	}
-	for k := range w.writes.Points {
+	for k := range w.Writes.Points {
 		if hit([]byte(k), false) {
 			return true
 		}
 	}
-	for _, a := range w.writes.Appends {
+	for _, a := range w.Writes.Appends {
 		for n := range uint64(3) {
 			if hit(store.AppendUint64(append([]byte(nil), a.Prefix...), n), true) {
 				return true
 			}
 		}
-		for _, b := range t.writes.Appends {
+		for _, b := range t.Writes.Appends {
 			if string(a.Prefix) == string(b.Prefix) {
 				return true
 			}
 		}
 	}
-	for _, r := range w.writes.Ranges {
+	for _, r := range w.Writes.Ranges {
 		for k := range t.points {
 			if r.Contains([]byte(k)) {
 				return true
@@ -112,7 +112,7 @@ func touches(w, t *tx) bool {
 				return true
 			}
 		}
-		for _, o := range t.writes.Ranges {
+		for _, o := range t.Writes.Ranges {
 			if r.Overlaps(o) {
 				return true
 			}
@@ -157,7 +157,7 @@ func TestLocksOfConflictingTransactions(t *testing.T) {
 }
 
 func describeTx(t *tx) string {
-	return fmt.Sprintf("read %+v %+v, write %+v %q append %q", t.points, t.ranges, t.writes.Points, t.writes.Ranges, t.writes.Appends)
+	return fmt.Sprintf("read %+v %+v, write %+v %q append %q", t.points, t.ranges, t.Writes.Points, t.Writes.Ranges, t.Writes.Appends)
 }
 
 func newStore() *Store { return &Store{seed: 1, clock: testClock} } // without a database

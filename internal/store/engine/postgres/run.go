@@ -38,16 +38,16 @@ func (s *Store) newRun(ctx context.Context) *run {
 	return &run{s: s, ctx: ctx, start: s.clock.Now()}
 }
 
-// fail keeps the first error and returns it.
-func (r *run) fail(err error) error {
+// Fail keeps the first error and returns it.
+func (r *run) Fail(err error) error {
 	if r.err == nil {
 		r.err = err
 	}
 	return r.err
 }
 
-// check is called by every method of a Reader or Tx.
-func (r *run) check() error {
+// Check is called by every method of a Reader or Tx.
+func (r *run) Check() error {
 	switch {
 	case r.done:
 		return store.ErrDone
@@ -55,10 +55,10 @@ func (r *run) check() error {
 		return r.err
 	}
 	if err := r.ctx.Err(); err != nil {
-		return r.fail(fmt.Errorf("store: %w", err))
+		return r.Fail(fmt.Errorf("store: %w", err))
 	}
 	if r.s.clock.Now().Sub(r.start) > store.MaxDuration {
-		return r.fail(store.ErrTooLong)
+		return r.Fail(store.ErrTooLong)
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (r *run) query(send func(*pipe), row func([][]byte) error) error {
 			r.s.pool.dropIdle()
 			continue
 		}
-		return r.fail(r.s.failure(r.ctx, err))
+		return r.Fail(r.s.failure(r.ctx, err))
 	}
 }
 
@@ -175,11 +175,11 @@ type reader struct{ r *run }
 
 // Get implements store.Reader.
 func (v reader) Get(key []byte) ([]byte, error) {
-	if err := v.r.check(); err != nil {
+	if err := v.r.Check(); err != nil {
 		return nil, err
 	}
 	if err := store.CheckKey(key); err != nil {
-		return nil, v.r.fail(err)
+		return nil, v.r.Fail(err)
 	}
 	value, _, err := v.r.get(key)
 	return value, err
@@ -198,12 +198,12 @@ func (v reader) GetMany(keys [][]byte) ([][]byte, error) {
 }
 
 func (r *run) checkKeys(keys [][]byte) error {
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return err
 	}
 	for _, k := range keys {
 		if err := store.CheckKey(k); err != nil {
-			return r.fail(err)
+			return r.Fail(err)
 		}
 	}
 	return nil

@@ -18,10 +18,10 @@ const (
 // scan walks rng in the snapshot, merged with what t wrote if t is not nil. What it has read is noted in t when it
 // ends, also by a break or a panic.
 func (r *run) scan(rng store.Range, o store.ScanOptions, t *tx, yield func(store.Item, error) bool) {
-	err := r.check()
+	err := r.Check()
 	if err == nil {
 		if err = store.CheckRange(rng); err != nil {
-			err = r.fail(err)
+			err = r.Fail(err)
 		}
 	}
 	if err != nil {
@@ -38,7 +38,7 @@ func (r *run) scan(rng store.Range, o store.ScanOptions, t *tx, yield func(store
 		m.rows.size = min(o.Limit, largestPage)
 	}
 	if t != nil {
-		m.t, m.own = t, t.writes.KeysIn(rng)
+		m.t, m.own = t, t.Writes.KeysIn(rng)
 		if !t.exclusive {
 			m.rows.track = true
 			defer func() { m.note(rng) }()
@@ -52,7 +52,7 @@ func (r *run) scan(rng store.Range, o store.ScanOptions, t *tx, yield func(store
 // walk yields the items of m. The caller yields the error.
 func (r *run) walk(m *merge, yield func(store.Item, error) bool) error {
 	for n := 0; ; n++ {
-		if err := r.check(); err != nil {
+		if err := r.Check(); err != nil {
 			return err
 		}
 		item, ok, err := m.next()
@@ -97,7 +97,7 @@ func (m *merge) next() (it store.Item, ok bool, err error) {
 				m.rows.step() // replaced
 			}
 			m.dropOwn()
-			if v, known := m.t.writes.Get([]byte(own)); known && v != nil {
+			if v, known := m.t.Writes.Get([]byte(own)); known && v != nil {
 				it.Key = []byte(own)
 				if !m.o.KeysOnly {
 					it.Value = copied(v)
@@ -107,7 +107,7 @@ func (m *merge) next() (it store.Item, ok bool, err error) {
 		default:
 			m.rows.step()
 			if m.t != nil {
-				if _, known := m.t.writes.Get(row.key); known {
+				if _, known := m.t.Writes.Get(row.key); known {
 					continue // deleted
 				}
 			}

@@ -73,7 +73,7 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("store: update: %w", err)
 		}
-		t := &tx{run: s.newRun(ctx)}
+		t := newTx(s.newRun(ctx))
 		switch {
 		case conflicts >= maxConflicts && (again.all || conflicts >= maxConflicts+maxQueued):
 			t.exclusive = true
@@ -108,21 +108,21 @@ func (s *Store) attempt(t *tx, fn func(store.Tx) error) error {
 		}
 		return err
 	}
-	if err := t.check(); err != nil {
+	if err := t.Check(); err != nil {
 		return err
 	}
 	t.done = true
-	if !t.writes.Empty() {
+	if !t.Writes.Empty() {
 		if err := s.commit(t); err != nil {
 			return err
 		}
 	}
 	t.close()
-	for _, hook := range t.hooks {
+	for _, hook := range t.Hooks {
 		hook()
 	}
-	s.hub.Notify(t.topics)
-	s.hints.add(t.topics)
+	s.hub.Notify(t.Topics)
+	s.hints.add(t.Topics)
 	return nil
 }
 

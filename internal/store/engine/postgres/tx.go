@@ -12,12 +12,12 @@ import (
 // tx implements store.Tx.
 type tx struct {
 	*run
-	writes engine.Writes
+	engine.Buffer
 	points map[string]int64 // keys read, with the token of the row, 0 for an absent one
 	ranges []rangeRead
-	topics []string
-	hooks  []func()
 }
+
+func newTx(r *run) *tx { return &tx{run: r, Buffer: engine.Buffer{Run: r}} }
 
 // rangeRead is a range that was read to its ends, with the tokens of its rows in the order of their keys.
 type rangeRead struct {
@@ -27,13 +27,13 @@ type rangeRead struct {
 
 // Get implements store.Reader.
 func (t *tx) Get(key []byte) ([]byte, error) {
-	if err := t.check(); err != nil {
+	if err := t.Check(); err != nil {
 		return nil, err
 	}
 	if err := store.CheckKey(key); err != nil {
-		return nil, t.fail(err)
+		return nil, t.Fail(err)
 	}
-	if v, known := t.writes.Get(key); known {
+	if v, known := t.Writes.Get(key); known {
 		return ownValue(v), nil
 	}
 	t.queue(key)
@@ -62,7 +62,7 @@ func (t *tx) GetMany(keys [][]byte) ([][]byte, error) {
 	found := make(map[string][]byte, len(keys))
 	ask := make([][]byte, 0, len(keys))
 	for _, k := range keys {
-		if v, known := t.writes.Get(k); known {
+		if v, known := t.Writes.Get(k); known {
 			found[string(k)] = v
 		} else {
 			ask = append(ask, k)
@@ -108,75 +108,3 @@ func (t *tx) Scan(r store.Range, o store.ScanOptions) iter.Seq2[store.Item, erro
 
 // Snapshot implements store.Tx.
 func (t *tx) Snapshot() store.Reader { return reader{t.run} }
-
-// Set implements store.Tx.
-func (t *tx) Set(key, value []byte) {
-	if t.writable(store.CheckKey(key), store.CheckValue(value)) {
-		t.writes.Put(key, engine.Write{Value: value})
-		t.checkSize()
-	}
-}
-
-// Delete implements store.Tx.
-func (t *tx) Delete(key []byte) {
-	if t.writable(store.CheckKey(key)) {
-		t.writes.Put(key, engine.Write{Deleted: true})
-		t.checkSize()
-	}
-}
-
-// DeleteRange implements store.Tx.
-func (t *tx) DeleteRange(r store.Range) {
-	if t.writable(store.CheckRange(r)) {
-		if r = store.Clip(r); !r.Empty() {
-			t.writes.DeleteRange(r)
-			t.checkSize()
-		}
-	}
-}
-
-// Append implements store.Tx.
-func (t *tx) Append(prefix, value []byte) {
-	key := append(append(make([]byte, 0, len(prefix)+8), prefix...), make([]byte, 8)...)
-	if len(prefix) == 0 {
-		key = nil // refused
-	}
-	if t.writable(store.CheckKey(key), store.CheckValue(value)) {
-		t.writes.Append(prefix, value)
-		t.checkSize()
-	}
-}
-
-// Notify implements store.Tx.
-func (t *tx) Notify(topic []byte) {
-	if t.writable() {
-		t.topics = append(t.topics, string(topic))
-	}
-}
-
-// OnCommit implements store.Tx.
-func (t *tx) OnCommit(fn func()) {
-	if t.writable() {
-		t.hooks = append(t.hooks, fn)
-	}
-}
-
-// writable says whether a write may be buffered; errs are what the limits say of it.
-func (t *tx) writable(errs ...error) bool {
-	if t.check() != nil {
-		return false
-	}
-	for _, err := range errs {
-		if err != nil {
-			_ = t.fail(err)
-			return false
-		}
-	}
-	return true
-}
-
-func (t *tx) checkSize() {
-	if err := store.CheckSize(t.writes.Size); err != nil {
-		_ = t.fail(err)
-	}
-}
