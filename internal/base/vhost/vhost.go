@@ -113,6 +113,9 @@ func (t *Table) Parse(hostport string) (n Name, ok bool) {
 			return Name{}, true
 		}
 	}
+	if !isName(host) {
+		return Name{}, false
+	}
 	if t.isGlued(host) {
 		return Name{}, true
 	}
@@ -168,6 +171,17 @@ func below(host, domain string) (sub string, ok bool) {
 		return "", ok
 	}
 	return strings.CutSuffix(sub, ".")
+}
+
+// isName tells whether host has only the characters of host names, and the underscore of old buckets: a slash in a bucket's
+// label would move the border between bucket and key.
+func isName(host string) bool {
+	for _, c := range []byte(host) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
 }
 
 // Hostname is the lower-case name or address of a Host header, without port, brackets and final dot.

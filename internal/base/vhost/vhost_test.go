@@ -100,7 +100,7 @@ func TestParseRefusesNamesOfOthers(t *testing.T) {
 	for _, host := range []string{
 		"", ":4566", "evil.example", "example.com", "evilgust.example.com", "sync-gust.example.com", "sync-evil.example", "xsync-localhost", "xlocalhost", "localhost.evil.example",
 		"1.2.3.4.evil.example", "notamazonaws.com", "amazonaws.com.evil.example", "x.cloudfront.net.evil.example",
-		"127.0.0.1.nip.io", "1.2.3",
+		"127.0.0.1.nip.io", "1.2.3", "a/b.localhost", "a%2fb.s3.localhost", "a b.localhost", "a\x00.localhost",
 	} {
 		if n, ok := table.Parse(host); ok {
 			t.Errorf("%q is %+v, want it refused", host, n)
