@@ -228,7 +228,7 @@ func (s *server) drain(ctx context.Context, servers []*http.Server) {
 func (s *server) handler() http.Handler {
 	operator := admin.Handler(s.admin)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !admin.Owns(r.URL.Path) {
+		if !admin.Owns(r.URL.Path) || !s.door.Guard.Operator(r) {
 			s.door.ServeHTTP(w, r)
 			return
 		}

@@ -42,6 +42,13 @@ func (g Guard) admit(r *http.Request) (vhost.Name, error) {
 	return n, g.checkOrigin(r)
 }
 
+// Operator tells whether the operator's paths are meant by a request for one of them: below the name of a bucket, an API or
+// the like every path is the customer's. Names below a base domain may be buckets too, but only signed requests mean those.
+func (g Guard) Operator(r *http.Request) bool {
+	n, err := g.host(r)
+	return err != nil || n.Kind == vhost.Plain || n.Kind == vhost.Endpoint && r.Header.Get("Authorization") == ""
+}
+
 func (g Guard) host(r *http.Request) (vhost.Name, error) {
 	hosts := g.hosts
 	if hosts == nil {

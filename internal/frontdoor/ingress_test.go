@@ -57,6 +57,29 @@ func TestGuardOfTheOperatorsPathsKnowsNoExceptions(t *testing.T) {
 	}
 }
 
+func TestOperatorsPathsAreNotThoseOfCustomers(t *testing.T) {
+	d := mustDoor(t, nil)
+	key := sigv4.Keys{AccessKeyID: "test", SecretAccessKey: "x"}
+	for _, c := range []struct {
+		host string
+		keys sigv4.Keys
+		want bool
+	}{
+		{"127.0.0.1:4566", sigv4.Keys{}, true},
+		{"127.0.0.1:4566", key, true},
+		{"lambda.us-east-1.localhost", sigv4.Keys{}, true}, // in the links of GetFunction
+		{"bucket.localhost", key, false},
+		{"bucket.s3.localhost", sigv4.Keys{}, false},
+		{"xyz.lambda-url.us-east-1.localhost", sigv4.Keys{}, false},
+		{"evil.example", sigv4.Keys{}, true}, // so that Check refuses it
+	} {
+		r := signed(t, c.keys, "s3", "GET", "http://"+c.host+"/_gust/health", "")
+		if got := d.Guard.Operator(r); got != c.want {
+			t.Errorf("%s %s: %v", c.host, c.keys.AccessKeyID, got)
+		}
+	}
+}
+
 func TestDoorAnswersForS3ControlInXML(t *testing.T) {
 	w := httptest.NewRecorder()
 	mustDoor(t, nil).ServeHTTP(w, signed(t, sigv4.Keys{AccessKeyID: "test"}, "s3", "GET", "http://123456789012.localhost:4566/v20180820/jobs", ""))
