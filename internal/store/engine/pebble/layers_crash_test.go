@@ -55,7 +55,7 @@ func cutLayers(t *testing.T, seed uint64, rounds int, noSync bool) *layersReport
 			s: enginetest.Check(s, enginetest.Faults{Rerun: 0.1, DropHint: 0.1, Unknown: 0.02, Seed: random.Uint64()}),
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		stopped, enough := make(chan struct{}), book.wait(int64(200+random.IntN(1000)))
+		stopped, enough := make(chan struct{}), book.wait(int64(100+random.IntN(400)))
 		go func() { defer close(stopped); l.run(ctx) }()
 		<-enough
 		a := book.now()
