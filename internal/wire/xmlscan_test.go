@@ -150,6 +150,9 @@ func FuzzXML(f *testing.F) {
 			if errors.Is(err, io.EOF) {
 				break
 			}
+			if err != nil && strings.Contains(err.Error(), "invalid XML name") {
+				return // its names are those of XML's fourth edition, ours those of the fifth
+			}
 			if err != nil {
 				t.Fatalf("encoding/xml: %v", err)
 			}
